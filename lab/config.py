@@ -15,11 +15,23 @@ SERVICE_SUBNET = "10.96.0.0/16"
 UNDERLAY_SUBNET = "172.18.0.0/24"
 UNDERLAY_ROUTER = "172.18.0.1"
 OUTSIDE_HOST = "203.0.113.10"
+OUTSIDE_PORT = 8080  # answers one line by TCP and UDP
+GATEWAY_SUBNET = "172.18.128.0/17"  # on the physical network: the networks' own addresses beyond the cluster
+GATEWAY_ROUTER = "172.18.128.1"
+MANAGEMENT_SUBNET = "172.19.0.0/24"  # a plain link between nodes, for bulk such as a VM's memory
 JOIN_SUBNET = "100.64.0.0/16"
 UDN_JOIN_SUBNETS = ("100.65.0.0/16", "fd99::/64")
 MASQUERADE_SUBNET = "169.254.0.0/17"
 TRANSIT_SUBNET = "100.88.0.0/16"
 CLUSTER_MTU = 1400
+
+POD_IMAGE = "localhost/lab-pod:latest"
+"""A busybox shell; sleeps for ever unless told otherwise."""
+LAUNCHER_IMAGE = "localhost/lab-launcher:latest"
+GUEST_IMAGE = "localhost/lab-guest:latest"
+"""The guest, as a containerDisk."""
+IMAGES = (POD_IMAGE, LAUNCHER_IMAGE, GUEST_IMAGE)
+"""All that can be pulled: the lab has no registry to ask for more."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,7 @@ class Node:
     address: str
     host_subnet: str
     control_plane: bool = False
+    management: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,13 @@ class LabConfig:
         prefix = "ul" + hashlib.sha256(name.encode()).hexdigest()[:4]
         names = ["control-plane", *(f"worker-{number}" for number in range(1, workers + 1))]
         nodes = tuple(
-            Node(node, f"172.18.0.{10 + index}", f"10.244.{index}.0/24", control_plane=index == 0)
+            Node(
+                node,
+                f"172.18.0.{10 + index}",
+                f"10.244.{index}.0/24",
+                control_plane=index == 0,
+                management=f"172.19.0.{10 + index}",
+            )
             for index, node in enumerate(names)
         )
         return cls(name=name, prefix=prefix, state=state or STATE_ROOT / name, nodes=nodes)
