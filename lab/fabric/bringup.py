@@ -1,0 +1,154 @@
+"""Brings the fabric up: the physical network, the central databases, and each node's switch and controller.
+
+Everything runs in namespaces of the lab over OVS's user-space datapath; no kernel module is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import sys
+from ipaddress import ip_network
+from pathlib import Path
+
+from lab.config import (
+    GATEWAY_ROUTER,
+    GATEWAY_SUBNET,
+    MANAGEMENT_SUBNET,
+    OUTSIDE_HOST,
+    UNDERLAY_ROUTER,
+    UNDERLAY_SUBNET,
+    LabConfig,
+    Node,
+)
+from lab.fabric import daemons, links
+from lab.fabric.model import DEFAULT_NETWORK, default_network, mac_of
+from lab.fabric.names import MANAGEMENT_INTERFACE, management_port
+from lab.fabric.node_switch import NodeSwitch
+from lab.fabric.northbound import Northbound
+from lab.faults.seams import Faults
+from lab.processes import Processes, ProcessFailed
+
+CLUSTER_ROUTE = "10.244.0.0/16"
+SOCKET_LIMIT = 10.0  # seconds
+_SOCKET_INTERVAL = 0.005  # seconds; a daemon tells nobody that it listens
+
+
+class Fabric:
+    """The fabric of one lab, its daemons owned by ``processes``."""
+
+    def __init__(self, config: LabConfig, processes: Processes) -> None:
+        self._config = config
+        self._processes = processes
+        self._central = config.northbound.parent
+
+    async def up(self) -> None:
+        """Bring all up; returns when every node has registered and the default network is in every switch.
+
+        Raises ``ProcessFailed``, ``TimeoutError`` or ``OSError``.
+        """
+        self._central.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(self._wire)
+        template = await self._template()
+        await asyncio.gather(self._start_central(), *(self._start_node(node, template) for node in self._config.nodes))
+        northbound = Northbound(self._config.northbound, Faults(self._config.state))
+        try:
+            await northbound.ensure_external()
+            await northbound.ensure_layer3(default_network(self._config))
+            await northbound.wait_chassis(tuple(node.name for node in self._config.nodes))
+            await northbound.sync()
+        finally:
+            await northbound.close()
+
+    def _wire(self) -> None:
+        config = self._config
+        net, out = config.netns("net"), config.netns("out")
+        for name in (net, out, *(config.netns(node.name) for node in config.nodes)):
+            links.create_namespace(name)
+        links.create_bridge(net, "underlay")
+        links.create_bridge(net, "management")
+        links.create_cable((net, "out"), (out, "eth0"), mac=mac_of(GATEWAY_ROUTER))
+        links.attach(net, "out", "underlay")
+        length = ip_network(UNDERLAY_SUBNET).prefixlen
+        wide = ip_network(GATEWAY_SUBNET).prefixlen
+        links.configure(out, "eth0", f"{UNDERLAY_ROUTER}/{length}", f"{GATEWAY_ROUTER}/{wide}")
+        links.configure(out, "lo", f"{OUTSIDE_HOST}/32")
+        for number, node in enumerate(config.nodes):
+            space = config.netns(node.name)
+            for bridge, inner, far in (("underlay", f"phy{number}", "phy0"), ("management", f"mgmt{number}", "mgmt0")):
+                links.create_cable((net, inner), (space, far))
+                links.attach(net, inner, bridge)
+            links.configure(space, "mgmt0", f"{node.management}/{ip_network(MANAGEMENT_SUBNET).prefixlen}")
+
+    async def _template(self) -> Path:
+        template = self._central / "node.db"
+        await _run("ovsdb-tool", "create", str(template), str(daemons.OVS_SCHEMA))
+        return template
+
+    async def _start_central(self) -> None:
+        directory = self._central
+        for name, schema in (("nb", daemons.NORTHBOUND_SCHEMA), ("sb", daemons.SOUTHBOUND_SCHEMA)):
+            await _run("ovsdb-tool", "create", str(directory / f"{name}.db"), str(schema))
+            await self._daemon(f"ovsdb-{name}", daemons.database(directory, name), directory)
+        for name in ("nb", "sb"):
+            await _listening(directory / f"{name}.sock")
+        await self._daemon("ovn-northd", daemons.northd(directory), directory)
+        out = self._config.netns("out")
+        await self._processes.start("outside", [sys.executable, "-m", "lab.fabric.outside"], netns=out)
+
+    async def _start_node(self, node: Node, template: Path) -> None:
+        directory = self._config.state / "nodes" / node.name
+        directory.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(template, directory / "db.db")
+        await self._daemon(f"ovsdb-{node.name}", daemons.database(directory, "db"), directory, node.name)
+        await _listening(directory / "db.sock")
+        settings = daemons.node_settings(node.name, node.address, self._config.southbound)
+        database = f"--db=unix:{directory}/db.sock"
+        await _run("ovs-vsctl", database, "--no-wait", "init", "--", *settings)
+        await self._daemon(f"ovs-vswitchd-{node.name}", daemons.vswitchd(directory), directory, node.name)
+        switch = NodeSwitch(self._config, node.name)
+        await switch.plug_internal(MANAGEMENT_INTERFACE, management_port(DEFAULT_NETWORK, node.name))
+        # Last: without the bridge's socket it would wait a second before it looks again.
+        await self._daemon(f"ovn-controller-{node.name}", daemons.controller(directory), directory, node.name)
+        await asyncio.to_thread(self._address_node, node)
+
+    def _address_node(self, node: Node) -> None:
+        space = self._config.netns(node.name)
+        length = ip_network(UNDERLAY_SUBNET).prefixlen
+        links.configure(space, daemons.PHYSICAL_BRIDGE, f"{node.address}/{length}", gateway=UNDERLAY_ROUTER)
+        default = default_network(self._config)
+        own = default.management_ips(node.name)[0]
+        links.configure(space, MANAGEMENT_INTERFACE, own, mac=mac_of(own), mtu=default.mtu)
+        links.route(space, CLUSTER_ROUTE, default.gateways(node.name)[0].partition("/")[0])
+
+    async def _daemon(self, name: str, argv: list[str], directory: Path, node: str | None = None) -> None:
+        space = self._config.netns(node or "net")
+        await self._processes.start(name, argv, netns=space, env=daemons.environment(directory))
+
+
+async def _run(*argv: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    if process.returncode:
+        raise ProcessFailed(f"{argv[0]} ended with status {process.returncode}: {errors.decode().strip()}")
+
+
+async def _listening(path: Path) -> None:
+    try:
+        async with asyncio.timeout(SOCKET_LIMIT):
+            while not _accepts(path):
+                await asyncio.sleep(_SOCKET_INTERVAL)
+    except TimeoutError as error:
+        raise TimeoutError(f"nothing listens at {path} after {SOCKET_LIMIT:g} s") from error
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True

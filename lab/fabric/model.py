@@ -1,0 +1,108 @@
+"""Networks and ports as the lab's controllers ask for them; what OVN makes of them is not their business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_interface, ip_network
+
+from lab.config import CLUSTER_MTU, LabConfig
+
+DEFAULT_NETWORK = "default"
+
+
+@dataclass(frozen=True)
+class Layer2:
+    """One switch for all nodes.
+
+    ``gateway_ips`` defaults to the first address of each subnet. ``mtu`` in bytes is told to guests only when set.
+    Without ``subnets`` nothing is known of addresses, and ports are held to their MAC alone. A ``primary`` network
+    has a router and a way out of the cluster, by way of the first of ``nodes``.
+    """
+
+    name: str
+    subnets: tuple[str, ...] = ()
+    mtu: int | None = None
+    gateway_ips: tuple[str, ...] = ()
+    primary: bool = True
+    join_subnets: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    dns_servers: tuple[str, ...] = ()
+
+    def gateways(self) -> tuple[str, ...]:
+        """The router's addresses with prefix length, one a subnet."""
+        return tuple(_with_prefix(self.gateway_ips, subnet) for subnet in self.subnets)
+
+
+@dataclass(frozen=True)
+class Layer3:
+    """A switch for each node and a router between them.
+
+    ``host_subnets`` maps each node to its subnet (several, of different families, separated by commas).
+    ``management`` gives each node's own port on its switch: the address of the node on this network.
+    """
+
+    name: str
+    host_subnets: Mapping[str, str] = field(default_factory=dict)
+    mtu: int | None = None
+    primary: bool = True
+    join_subnets: tuple[str, ...] = ()
+    management: bool = False
+
+    def subnets(self, node: str) -> tuple[str, ...]:
+        """The subnets of a node."""
+        return tuple(subnet.strip() for subnet in self.host_subnets[node].split(","))
+
+    def gateways(self, node: str) -> tuple[str, ...]:
+        """The router's addresses on a node's switch, with prefix length."""
+        return tuple(_with_prefix((), subnet) for subnet in self.subnets(node))
+
+    def management_ips(self, node: str) -> tuple[str, ...]:
+        """The node's own addresses on its switch, with prefix length: the second of each subnet."""
+        return tuple(f"{ip_network(s)[2]}/{ip_network(s).prefixlen}" for s in self.subnets(node))
+
+
+Network = Layer2 | Layer3
+
+
+@dataclass(frozen=True)
+class Port:
+    """A workload's port. ``name`` is also its ``iface-id``.
+
+    ``nodes``: where the workload runs; two while it moves from the first to the second. ``ips`` come without a
+    prefix length. ``unknown``: the switch also sends frames here whose destination it does not know.
+    """
+
+    name: str
+    network: str
+    mac: str
+    ips: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    dhcp: bool = False
+    hostname: str | None = None
+    enabled: bool = True
+    unknown: bool = False
+
+
+def default_network(config: LabConfig) -> Layer3:
+    """The cluster's default network."""
+    return Layer3(
+        DEFAULT_NETWORK,
+        {node.name: node.host_subnet for node in config.nodes},
+        mtu=CLUSTER_MTU,
+        management=True,
+    )
+
+
+def mac_of(address: str) -> str:
+    """The MAC that OVN-Kubernetes derives from an IPv4 address: ``0a:58`` and its four octets."""
+    return "0a:58:" + ":".join(f"{octet:02x}" for octet in ip_interface(address).ip.packed[:4])
+
+
+def _with_prefix(addresses: tuple[str, ...], subnet: str) -> str:
+    network = ip_network(subnet)
+    for address in addresses:
+        ip = ip_interface(address).ip
+        if ip in network:
+            return f"{ip}/{network.prefixlen}"
+    return f"{network[1]}/{network.prefixlen}"

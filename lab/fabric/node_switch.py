@@ -1,0 +1,56 @@
+"""A node's own switch: puts interfaces of the node's namespace into its integration bridge and takes them out."""
+
+from __future__ import annotations
+
+import asyncio
+
+from lab.config import LabConfig
+from lab.fabric.daemons import INTEGRATION_BRIDGE
+
+PLUG_LIMIT = 20  # seconds
+
+
+class SwitchError(Exception):
+    """The node's switch refused an interface or did not answer."""
+
+
+class NodeSwitch:
+    """Ports of one node's ``br-int``. Calls may overlap, and may be repeated."""
+
+    def __init__(self, config: LabConfig, node: str) -> None:
+        self._node = config.node(node).name
+        self._database = f"--db=unix:{config.state / 'nodes' / node / 'db.sock'}"
+
+    async def plug(self, interface: str, iface_id: str) -> None:
+        """Make ``interface``, which is in the node's namespace, the logical switch port ``iface_id``.
+
+        Returns when the switch has the port (OVN binds it a moment later); raises :class:`SwitchError`.
+        """
+        await self._add(interface, iface_id, "system")
+
+    async def plug_internal(self, interface: str, iface_id: str) -> None:
+        """Make a new interface of the node itself that is the logical switch port ``iface_id``."""
+        await self._add(interface, iface_id, "internal")
+
+    async def unplug(self, interface: str) -> None:
+        """Take ``interface`` out, whether it is there or not, still exists or not."""
+        await self._vsctl("--if-exists", "del-port", INTEGRATION_BRIDGE, interface)
+
+    async def _add(self, interface: str, iface_id: str, kind: str) -> None:
+        settings = [f"type={kind}", f"external_ids:iface-id={iface_id}"]
+        add = ["--may-exist", "add-port", INTEGRATION_BRIDGE, interface, "--", "set", "Interface", interface]
+        await self._vsctl(*add, *settings)
+        refused = await self._vsctl("get", "Interface", interface, "error")
+        if refused != "[]":
+            raise SwitchError(f"node {self._node}: {INTEGRATION_BRIDGE} does not take {interface}: {refused}")
+
+    async def _vsctl(self, *arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *["ovs-vsctl", self._database, f"--timeout={PLUG_LIMIT}", *arguments],
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await process.communicate()
+        if process.returncode:
+            raise SwitchError(f"node {self._node}: ovs-vsctl {' '.join(arguments)}: {errors.decode().strip()}")
+        return output.decode().strip()
