@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lab.controllers.kubevirt.migration import Migrations
 from lab.controllers.kubevirt.vm import VirtualMachines
 from lab.controllers.kubevirt.vmi import Instances
 from lab.controllers.runtime import Context, Controller
@@ -12,4 +13,5 @@ from lab.controllers.runtime import Context, Controller
 async def build(context: Context) -> Sequence[Controller]:
     """The controllers of this room."""
     given = (context.client, context.informers, context.faults)
-    return [VirtualMachines(*given).controller(), Instances(*given).controller()]
+    rooms = (VirtualMachines(*given), Instances(*given), Migrations(*given))
+    return [room.controller() for room in rooms]

@@ -19,6 +19,11 @@ def moment_of(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+def seconds_since(text: str) -> float:
+    """Seconds since the moment of an API timestamp; 0 for one in the future."""
+    return max(0.0, (datetime.now(UTC) - moment_of(text)).total_seconds())
+
+
 def find(obj: Object | None, type_: str) -> Object | None:
     """The condition of that type, or None."""
     for condition in ((obj or {}).get("status") or {}).get("conditions") or ():

@@ -8,11 +8,11 @@ import json
 import re
 from typing import Any
 
+from lab.config import LAUNCHER_IMAGE
 from lab.resources import VMIS
 
 Object = dict[str, Any]
 
-IMAGE = "localhost/lab-launcher:latest"
 CREATED_BY = "kubevirt.io/created-by"
 MIGRATION_LABEL = "kubevirt.io/migrationJobUID"
 MIGRATION_NAME_ANNOTATION = "kubevirt.io/migrationJobName"
@@ -150,7 +150,7 @@ def _compute(vmi: Object) -> Object:
     guest = quantity((domain.get("memory") or {}).get("guest") or "128Mi")
     container: Object = {
         "name": "compute",
-        "image": IMAGE,
+        "image": LAUNCHER_IMAGE,
         "command": ["/usr/bin/virt-launcher-monitor", "--name", vmi["metadata"]["name"]],
         "resources": {"requests": {"memory": str(guest + OVERHEAD), "cpu": "100m"}},
     }

@@ -18,8 +18,6 @@ Object = dict[str, Any]
 Failure = tuple[str, str]
 
 _LOG = logging.getLogger(__name__)
-# Seconds, beyond the guest's own grace, after which a pod is taken away from a virt-handler that says nothing.
-_PATIENCE = 20.0
 
 
 class Instances:
@@ -56,8 +54,8 @@ class Instances:
         pods = self._pods_of(vmi)
         failure: Failure | None = None
         again: float | None = None
-        if phases.is_deleted(vmi) or phases.is_final(vmi):
-            again = await self._clear_up(vmi, pods)
+        if phases.is_deleted(vmi):
+            await self._delete_pods(vmi, pods)
         elif not pods and phases.phase(vmi) in ("", "Pending"):
             failure = await self._place(vmi)
             again = 5.0 if failure else None
@@ -84,25 +82,21 @@ class Instances:
         await self._client.event(vmi, "Normal", "SuccessfulCreate", message)
         return None
 
-    async def _clear_up(self, vmi: Object, pods: tuple[Object, ...]) -> float | None:
-        """Take the pods away once the guest is down; the seconds to wait for that, if it is not."""
-        if phases.phase(vmi) in ("Scheduled", "Running") and not self._node_is_lost(vmi):
-            waited = _seconds_since(vmi["metadata"]["deletionTimestamp"])
-            grace = vmi["spec"].get("terminationGracePeriodSeconds", launcher.DEFAULT_GRACE)
-            left = float(grace) + _PATIENCE - waited
-            if left > 0:
-                return left
-            _LOG.warning("VMI %s: virt-handler did not shut the guest down; its pods go", key_of(vmi))
+    async def _delete_pods(self, vmi: Object, pods: tuple[Object, ...]) -> None:
+        """Have the pods shut down: their node's virt-handler ends the guest within the grace given."""
+        grace = vmi["spec"].get("terminationGracePeriodSeconds")
         for pod in pods:
             if phases.is_deleted(pod):
                 continue
+            metadata = pod["metadata"]
             try:
-                await self._client.delete(PODS, pod["metadata"]["name"], pod["metadata"]["namespace"])
+                # Never 0: that would take the pod out of the API before its guest is gone.
+                seconds = None if grace is None else max(1, grace)
+                await self._client.delete(PODS, metadata["name"], metadata["namespace"], grace=seconds)
             except NotFound:
                 continue
-            message = f"Deleted virtual machine pod {pod['metadata']['name']}"
+            message = f"Deleted virtual machine pod {metadata['name']}"
             await self._client.event(vmi, "Normal", "SuccessfulDelete", message)
-        return None
 
     async def _write(self, vmi: Object, pods: tuple[Object, ...], failure: Failure | None) -> None:
         vm = self._vms.get(vmi["metadata"]["namespace"], vmi["metadata"]["name"])
@@ -150,8 +144,3 @@ def _vmi_of_pod(pod: Object) -> Iterable[Key]:
     metadata = pod["metadata"]
     name = metadata.get("labels", {}).get("vm.kubevirt.io/name")
     return (Key(metadata["namespace"], name),) if name else ()
-
-
-def _seconds_since(stamp: str) -> float:
-    moment = conditions.moment_of(stamp)
-    return max(0.0, (conditions.moment_of(conditions.timestamp()) - moment).total_seconds())

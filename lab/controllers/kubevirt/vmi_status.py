@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from lab.config import LAUNCHER_IMAGE
 from lab.controllers.kubevirt import conditions, launcher, migratable, phases
 from lab.controllers.kubevirt.instance import VM_ON_VMI_FINALIZER, VMI_FINALIZER
 
@@ -92,7 +93,7 @@ def _hand_over(vmi: Object, pod: Object) -> None:
     phases.enter(status, "Scheduled")
     status["nodeName"] = node
     status["qosClass"] = (pod.get("status") or {}).get("qosClass", "Burstable")
-    status["launcherContainerImageVersion"] = launcher.IMAGE
+    status["launcherContainerImageVersion"] = LAUNCHER_IMAGE
     status["migrationMethod"] = "BlockMigration" if _has_local_disk(vmi) else "LiveMigration"
     status.setdefault("guestOSInfo", {})
     vmi["metadata"].setdefault("labels", {})[NODE_LABEL] = node
