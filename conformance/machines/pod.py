@@ -1,0 +1,103 @@
+"""A pod of a tenant: created, awaited, and told to send packets."""
+
+from __future__ import annotations
+
+from conformance.evidence import step
+from conformance.kube.api import Api, Object, Selection
+from conformance.kube.execute import execute
+from conformance.kube.resources import EVENTS, PODS
+from conformance.kube.waits import Deadline, TimedOut, follow, wait_for_event, wait_gone, wait_until
+from conformance.machines.parse import ping as parse
+from conformance.machines.pod_networks import PodNetwork, default_network, primary_network
+
+# The kubelet's event for a container that runs.
+STARTED = "Started"
+PING_COUNT = 3
+PING_DEADLINE = 10
+
+
+class Pod:
+    """A pod that exists in the cluster; nothing is cached, each answer is read anew."""
+
+    def __init__(self, api: Api, namespace: str, name: str) -> None:
+        self.api = api
+        self.namespace = namespace
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    def read(self) -> Object:
+        """The object as it is now."""
+        return self.api.get(PODS, self.name, self.namespace)
+
+    @property
+    def phase(self) -> str:
+        """``Pending``, ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``."""
+        return str(self.read().get("status", {}).get("phase", ""))
+
+    @property
+    def node(self) -> str:
+        """Name of the node; empty before it is scheduled."""
+        return str(self.read()["spec"].get("nodeName", ""))
+
+    @property
+    def address(self) -> str:
+        """``status.podIP``: the address on the cluster's default network."""
+        return str(self.read()["status"]["podIP"])
+
+    @property
+    def primary_network(self) -> PodNetwork | None:
+        """The attachment to a primary user-defined network, if there is one."""
+        return primary_network(self.read())
+
+    @property
+    def default_network(self) -> PodNetwork | None:
+        """The attachment to the cluster's default network."""
+        return default_network(self.read())
+
+    def wait_running(self) -> None:
+        """Until it runs; ``TimedOut`` tells its last state and events."""
+        with step(f"wait until pod {self} runs"):
+            wait_until(self.api, PODS, self.name, self.namespace, _running, "pod-running", "phase Running")
+
+    def starts_unless(self, reason: str) -> bool:
+        """Whether its container starts; ``False`` once an event with that reason came instead."""
+        selection = Selection(self.namespace, fields=f"involvedObject.name={self.name}")
+        deadline = Deadline(self.api.timeouts["pod-running"])
+        with step(f"wait until pod {self} starts or event {reason} comes"):
+            for events in follow(self.api, EVENTS, selection, deadline):
+                reasons = {event.get("reason") for event in events.values()}
+                if STARTED in reasons:
+                    return True
+                if reason in reasons:
+                    return False
+        raise TimedOut(f"pod {self} neither started nor told {reason} within {deadline.seconds:g} s")
+
+    def wait_for_event(self, reason: str) -> str:
+        """The message of the event with that reason."""
+        with step(f"wait for event {reason} of pod {self}"):
+            return str(wait_for_event(self.api, self.name, self.namespace, reason)["message"])
+
+    def must_reach(self, other: Pod) -> None:
+        """Ping ``other`` on the primary network; ``AssertionError`` names both ends when a reply is missing."""
+        target = other.primary_network
+        assert target is not None, f"pod {other} has no primary network to be reached on"
+        with step(f"ping {self} -> {other} ({target.address})"):
+            command = ["ping", "-c", str(PING_COUNT), "-w", str(PING_DEADLINE), target.address]
+            output = execute(self.api, self.namespace, self.name, command)
+        result = parse.parse_ping(output.stdout)
+        assert result.received == result.sent > 0, (
+            f"icmp pod {self} ({self.node}) -> pod {other} ({target.address}, {other.node}): "
+            f"{result.received} of {result.sent} replies; {output.stderr.strip() or output.stdout.strip()}"
+        )
+
+    def delete(self) -> None:
+        """Delete it and wait until it is gone."""
+        with step(f"delete pod {self}"):
+            self.api.delete(PODS, self.name, self.namespace)
+            wait_gone(self.api, PODS, self.name, self.namespace)
+
+
+def _running(pod: Object) -> bool:
+    return str(pod.get("status", {}).get("phase")) == "Running"

@@ -1,0 +1,9 @@
+"""Tenants: a namespace, its network, and the workloads in it."""
+
+from conformance.tenancy.draft import Draft
+from conformance.tenancy.network import Network
+from conformance.tenancy.subnets import Subnet, SubnetPool
+from conformance.tenancy.tenant import Tenant
+from conformance.tenancy.tenants import Tenants
+
+__all__ = ["Draft", "Network", "Subnet", "SubnetPool", "Tenant", "Tenants"]

@@ -1,0 +1,55 @@
+"""Several VMs of one tenant, asked for by where they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from conformance.machines.vm import VirtualMachine
+
+if TYPE_CHECKING:
+    from conformance.tenancy.tenant import Tenant
+
+Pair = tuple[VirtualMachine, VirtualMachine]
+
+
+class Group:
+    """VMs of one tenant."""
+
+    def __init__(self, tenant: Tenant, machines: list[VirtualMachine]) -> None:
+        self.tenant = tenant
+        self.machines = machines
+
+    def __iter__(self) -> Iterator[VirtualMachine]:
+        return iter(self.machines)
+
+    def __len__(self) -> int:
+        return len(self.machines)
+
+    def ready(self) -> Group:
+        """The same group, once every VM runs and has answered a login."""
+        for machine in self.machines:
+            machine.wait_ready()
+        return self
+
+    def any(self) -> VirtualMachine:
+        """One VM, no matter which."""
+        return self.machines[0]
+
+    def on_different_nodes(self) -> Pair:
+        """Two VMs that run on different nodes now; one is migrated if need be."""
+        return self._placed(apart=True)
+
+    def on_same_node(self) -> Pair:
+        """Two VMs that run on one node now; one is migrated if need be."""
+        return self._placed(apart=False)
+
+    def _placed(self, apart: bool) -> Pair:
+        nodes = {machine: machine.node for machine in self.machines}
+        for one, other in combinations(self.machines, 2):
+            if (nodes[one] != nodes[other]) is apart:
+                return one, other
+        one, other = self.machines[:2]
+        other.migrate(to=None if apart else nodes[one])
+        return one, other

@@ -1,0 +1,158 @@
+"""One user-defined network, namespaced or of the cluster, as its tenant sees it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.evidence import step
+from conformance.kube.api import Api, Object
+from conformance.kube.resources import CUDNS, NADS, Resource
+from conformance.kube.waits import wait_gone, wait_until
+from conformance.tenancy.subnets import Subnet
+
+# OKD 4.17's document (seed 004) knows NetworkReady; newer releases report NetworkCreated.
+READY_TYPES = ("NetworkCreated", "NetworkReady")
+DEFAULT_MTU = 1400
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """The NetworkAttachmentDefinition that a network makes in a namespace."""
+
+    api: Api
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"attachment definition {self.namespace}/{self.name}"
+
+    def exists(self) -> bool:
+        """Whether it is there and not on its way out."""
+        found = self.api.find(NADS, self.name, self.namespace)
+        return found is not None and "deletionTimestamp" not in found["metadata"]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The CNI configuration; ``AssertionError`` when it is no JSON object."""
+        text = self.api.get(NADS, self.name, self.namespace)["spec"]["config"]
+        config = json.loads(text)
+        assert isinstance(config, dict), f"{self}: its configuration is no object: {text}"
+        return config
+
+    @property
+    def owner_uid(self) -> str | None:
+        """UID of the controlling owner."""
+        owners = self.api.get(NADS, self.name, self.namespace)["metadata"].get("ownerReferences", [])
+        return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
+class Network:
+    """A UserDefinedNetwork or ClusterUserDefinedNetwork, seen from one namespace."""
+
+    def __init__(self, api: Api, kind: Resource, name: str, namespace: str, subnet: Subnet, mtu: int | None) -> None:
+        self.api = api
+        self.kind = kind
+        self.name = name
+        self.namespace = namespace
+        self.subnet = subnet
+        self.mtu = mtu or DEFAULT_MTU
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind.kind} {self.name}" if self.kind is CUDNS else f"{self.kind.kind} {self.namespace}/{self.name}"
+        )
+
+    def read(self) -> Object:
+        """The object as it is now."""
+        return self.api.get(self.kind, self.name, self._home)
+
+    @property
+    def uid(self) -> str:
+        """The object's UID."""
+        return str(self.read()["metadata"]["uid"])
+
+    def spec(self) -> dict[str, Any]:
+        """The specification as it is now."""
+        spec: dict[str, Any] = self.read()["spec"]
+        return spec
+
+    def is_ready(self) -> bool:
+        """Whether the network reports itself created."""
+        return condition_of(self.read()).get("status") == "True"
+
+    def wait_ready(self) -> None:
+        """Until the network reports itself created; ``TimedOut`` tells the reason that it gives instead."""
+        with step(f"wait until {self} is ready"):
+            wait_until(
+                self.api,
+                self.kind,
+                self.name,
+                self._home,
+                lambda network: condition_of(network).get("status") == "True",
+                timeout="network-ready",
+                what="the condition NetworkCreated",
+            )
+
+    def refusal(self) -> str:
+        """The reason with which the network is not accepted; ``TimedOut`` if it gives none."""
+        with step(f"wait until {self} tells why it is refused"):
+            refused = wait_until(
+                self.api,
+                self.kind,
+                self.name,
+                self._home,
+                lambda network: condition_of(network).get("status") == "False",
+                timeout="network-status",
+                what="a condition NetworkCreated=False",
+            )
+        return str(condition_of(refused).get("message", ""))
+
+    def attachment(self) -> Attachment:
+        """The attachment definition in the tenant's namespace."""
+        return Attachment(self.api, self.namespace, self.name)
+
+    def patch(self, body: dict[str, Any]) -> Object:
+        """Merge a patch; ``Refused`` when the API does not take it."""
+        return self.api.patch(self.kind, self.name, self._home, body)
+
+    def layer2_patch(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The merge patch that sets ``fields`` of the Layer2 part."""
+        spec = {"layer2": fields}
+        return {"spec": {"network": spec}} if self.kind is CUDNS else {"spec": spec}
+
+    def delete(self) -> None:
+        """Ask for the network's deletion; it goes when nothing uses it any more."""
+        with step(f"delete {self}"):
+            self.api.delete(self.kind, self.name, self._home)
+
+    def wait_refuses_deletion(self, naming: object) -> str:
+        """Until the network, being deleted, says that it is in use by ``naming``; gives its message.
+
+        Raises ``TimedOut`` when it says nothing, or goes instead.
+        """
+
+        def in_use(network: Object) -> bool:
+            message = str(condition_of(network).get("message", ""))
+            return "deletionTimestamp" in network["metadata"] and "in use" in message and str(naming) in message
+
+        with step(f"wait until {self} says that it is in use by {naming}"):
+            what = f"a refusal naming {naming}"
+            kept = wait_until(self.api, self.kind, self.name, self._home, in_use, "network-status", what)
+        return str(condition_of(kept)["message"])
+
+    def wait_gone(self) -> None:
+        """Until the network is gone."""
+        with step(f"wait until {self} is gone"):
+            wait_gone(self.api, self.kind, self.name, self._home, timeout="object-gone")
+
+    @property
+    def _home(self) -> str | None:
+        return None if self.kind is CUDNS else self.namespace
+
+
+def condition_of(network: Object) -> dict[str, Any]:
+    """The condition by which a network tells whether it was created; empty if there is none yet."""
+    conditions: list[dict[str, Any]] = network.get("status", {}).get("conditions", [])
+    return next((condition for condition in conditions if condition["type"] in READY_TYPES), {})

@@ -1,0 +1,62 @@
+"""Subnets for the networks of a run: scenarios that run side by side get different ones."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+DEFAULT_POOL = "10.200.0.0/16"
+_SLICE_PREFIX = 20
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """An IPv4 or IPv6 subnet; text addresses can be asked for with ``in``."""
+
+    cidr: str
+
+    def __str__(self) -> str:
+        return self.cidr
+
+    def __contains__(self, address: object) -> bool:
+        return ipaddress.ip_address(str(address)) in ipaddress.ip_network(self.cidr)
+
+    @property
+    def prefix_length(self) -> int:
+        """Length of the prefix, in bits."""
+        return ipaddress.ip_network(self.cidr).prefixlen
+
+    def address(self, index: int) -> str:
+        """The address at ``index``; negative counts from the end (-1 is the broadcast address)."""
+        return str(ipaddress.ip_network(self.cidr)[index])
+
+
+class SubnetPool:
+    """Cuts subnets out of a pool; each of the workers of a run has a slice of its own.
+
+    Raises:
+        ValueError: the pool is smaller than a slice for each worker.
+    """
+
+    def __init__(self, pool: str = DEFAULT_POOL, worker: int = 0) -> None:
+        network = ipaddress.ip_network(pool)
+        slices = list(network.subnets(new_prefix=max(_SLICE_PREFIX, network.prefixlen)))
+        if worker >= len(slices):
+            raise ValueError(
+                f"subnet pool {pool} holds slices for {len(slices)} workers, not {worker + 1}: "
+                "give a larger --subnet-pool or a smaller -n"
+            )
+        self._blocks: Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network] = slices[worker].subnets(new_prefix=24)
+        self._slice = slices[worker]
+
+    def new(self, prefix_length: int = 24) -> Subnet:
+        """A subnet that no other network of this run has.
+
+        Raises:
+            ValueError: the slice is used up.
+        """
+        block = next(self._blocks, None)
+        if block is None:
+            raise ValueError(f"all subnets of {self._slice} are in use: give a larger --subnet-pool")
+        return Subnet(str(next(block.subnets(new_prefix=prefix_length))))

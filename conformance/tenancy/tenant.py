@@ -1,0 +1,125 @@
+"""A tenant: one namespace with its network, and what is created in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.evidence import step
+from conformance.kube import machine_manifests, manifests
+from conformance.kube.resources import CUDNS, UDNS
+from conformance.machines.pod import Pod
+from conformance.machines.vm import VirtualMachine
+from conformance.tenancy.group import Group
+from conformance.tenancy.network import Network
+from conformance.tenancy.subnets import Subnet
+
+if TYPE_CHECKING:
+    from conformance.tenancy.tenants import Tenants
+
+
+class Tenant:
+    """One namespace; ``network`` is its primary network, once there is one."""
+
+    def __init__(self, tenants: Tenants, namespace: str) -> None:
+        self._tenants = tenants
+        self.api = tenants.api
+        self.run_id = tenants.run_id
+        self.namespace = namespace
+        self._network: Network | None = None
+
+    def __str__(self) -> str:
+        return self.namespace
+
+    @property
+    def network(self) -> Network:
+        """The tenant's network; ``LookupError`` before one was requested."""
+        if self._network is None:
+            raise LookupError(f"{self.namespace} has no network: call request_network first")
+        return self._network
+
+    @property
+    def subnet(self) -> Subnet:
+        """The subnet of the tenant's network."""
+        return self.network.subnet
+
+    def request_network(
+        self, name: str = "primary", subnet: Subnet | None = None, persistent: bool = True, mtu: int | None = None
+    ) -> Network:
+        """Create a primary Layer2 UserDefinedNetwork in the namespace; not awaited."""
+        subnet = subnet or self._tenants.new_subnet()
+        with step(f"create UserDefinedNetwork {self.namespace}/{name} ({subnet})"):
+            self.api.create(
+                manifests.udn(name, self.namespace, self.run_id, [str(subnet)], persistent=persistent, mtu=mtu)
+            )
+        return self._adopt(Network(self.api, UDNS, name, self.namespace, subnet, mtu))
+
+    def request_cluster_network(self, subnet: Subnet, persistent: bool = True, mtu: int | None = None) -> Network:
+        """Create a primary Layer2 ClusterUserDefinedNetwork for this namespace alone; not awaited."""
+        selector = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
+        name = self.namespace
+        with step(f"create ClusterUserDefinedNetwork {name} ({subnet})"):
+            self.api.create(manifests.cudn(name, self.run_id, selector, [str(subnet)], persistent=persistent, mtu=mtu))
+        self._tenants.forget_later(CUDNS, name)
+        return self._adopt(Network(self.api, CUDNS, name, self.namespace, subnet, mtu))
+
+    def pod(self, name: str, apart_from: Pod | None = None) -> Pod:
+        """Create a pod, on another node than ``apart_from``; not awaited."""
+        manifest = manifests.pod(name, self.namespace, self.run_id, self._tenants.images.pod)
+        if apart_from is not None:
+            manifest["spec"]["affinity"] = _away_from(apart_from.node)
+        with step(f"create pod {self.namespace}/{name}"):
+            self.api.create(manifest)
+        return Pod(self.api, self.namespace, name)
+
+    def machine(self, name: str, apart_from: str | None = None, beside: str | None = None) -> VirtualMachine:
+        """Create a VM; not awaited.
+
+        VMs that name the same ``apart_from`` group run on different nodes when they start; ``beside`` names the
+        node to run on.
+        """
+        images = self._tenants.images
+        machine = self._tenants.machine(self.namespace, name)
+        machine.create(
+            machine_manifests.virtual_machine(
+                name,
+                self.namespace,
+                self.run_id,
+                images.guest,
+                machine.credentials.user,
+                machine.credentials.password,
+                binding=images.binding,
+                apart_from=apart_from,
+                node=beside,
+            )
+        )
+        return machine
+
+    def pair(self) -> Group:
+        """Two VMs on different nodes; created, not awaited."""
+        return Group(self, [self.machine(f"vm-{letter}", apart_from="pair") for letter in "ab"])
+
+    def trio(self) -> Group:
+        """Three VMs, two of them on different nodes, so that with two nodes a pair shares one; not awaited."""
+        return Group(self, [*self.pair(), self.machine("vm-c")])
+
+    def fill_with_pods(self) -> Pod:
+        """Create pods until one finds the subnet exhausted; gives that pod, which waits.
+
+        Raises ``AssertionError`` when more pods run than the subnet has addresses.
+        """
+        room: int = 2 ** (32 - self.subnet.prefix_length)
+        for number in range(room):
+            pod = self.pod(f"filler-{number}")
+            if not pod.starts_unless("ErrorAllocatingPod"):
+                return pod
+        raise AssertionError(f"{room} pods run on {self.network}, whose subnet {self.subnet} has fewer addresses")
+
+    def _adopt(self, network: Network) -> Network:
+        if self._network is None:
+            self._network = network
+        return network
+
+
+def _away_from(node: str) -> dict[str, object]:
+    term = {"matchExpressions": [{"key": manifests.HOSTNAME, "operator": "NotIn", "values": [node]}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}

@@ -1,0 +1,26 @@
+"""The scenarios of this profile: tests that do not disturb them share them."""
+
+import pytest
+
+
+@pytest.fixture(scope="package")
+def red(tenants):
+    """Three VMs on one network: two of them on one node, the third on another."""
+    return tenants.primary_layer2("red").trio()
+
+
+@pytest.fixture(scope="package")
+def twins(tenants):
+    """Two tenants with the same subnet, two VMs each on different nodes."""
+    subnet = tenants.new_subnet()
+    first = tenants.primary_layer2("twin-one", subnet=subnet)
+    second = tenants.primary_layer2("twin-two", subnet=subnet)
+    return tenants.pairs(first, second)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def everything(red, twins):
+    """Created together, awaited together: one wait for the slowest, not one after another."""
+    tenants_of = [*red.machines, *twins[0].machines, *twins[1].machines]
+    for machine in tenants_of:
+        machine.wait_ready()

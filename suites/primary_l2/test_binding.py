@@ -1,0 +1,24 @@
+"""How the VM's NIC is bound to the network."""
+
+from conformance import verifies
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("primary-l2")
+
+
+@verifies("primary-l2/default-binding-l2bridge")
+def test_l2bridge_attaches_the_vm_to_the_network(red):
+    machine = red.any()
+    spec = machine.vmi()["spec"]
+    nic = machine.vmi()["status"]["interfaces"][0]
+    attachment = machine.pod.primary_network
+
+    assert spec["domain"]["devices"]["interfaces"][0]["binding"] == {"name": "l2bridge"}
+    assert "pod" in spec["networks"][0]
+    assert machine.pod.default_interface == nic["podInterfaceName"], (
+        f"{machine} is attached to pod NIC {nic['podInterfaceName']}, the network is on {machine.pod.default_interface}"
+    )
+    assert attachment.name == red.tenant.network.name
+    assert machine.guest.nic().mac == attachment.mac, f"{machine}: the guest's NIC is not the network's"
+    assert machine.guest.nic().addresses == [attachment.address]

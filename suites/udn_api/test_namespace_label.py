@@ -1,0 +1,63 @@
+"""The namespace label that a primary network needs."""
+
+from conformance import verifies
+from conformance.kube import Refused, manifests, patches
+from conformance.kube.resources import NADS, NAMESPACES
+
+import pytest
+
+LABEL = manifests.PRIMARY_NETWORK_LABEL
+
+
+@verifies("udn-api/namespace-label-required")
+def test_without_the_label_a_primary_network_takes_no_effect(tenants):
+    labelled = tenants.primary_layer2("labelled")
+    unlabelled = tenants.without_label("unlabelled")
+    network = unlabelled.request_network(subnet=labelled.subnet)
+
+    refusal = network.refusal()
+    attached = labelled.pod("attached")
+    outsider = unlabelled.pod("outsider")
+    attached.wait_running()
+    outsider.wait_running()
+
+    assert "primary-user-defined-network" in refusal, f"the reason does not name the missing label: {refusal}"
+    assert attached.primary_network is not None, f"{attached} of the labelled namespace has no primary network"
+    assert outsider.primary_network is None, f"{outsider} got primary network {outsider.primary_network}"
+    assert outsider.address == outsider.default_network.address
+    assert tenants.api.list(NADS, unlabelled.namespace) == []
+
+
+@verifies("udn-api/namespace-label-fixed-at-creation")
+@pytest.mark.parametrize("labelled", [True, False], ids=["remove", "add"])
+def test_the_label_is_fixed_when_the_namespace_is_created(tenants, labelled):
+    tenant = tenants.empty("fixed") if labelled else tenants.without_label("fixed")
+    api, namespace = tenants.api, tenant.namespace
+
+    api.patch(NAMESPACES, namespace, None, patches.label("udn-conformance/another", "value"))
+    with pytest.raises(Refused) as refused:
+        api.patch(NAMESPACES, namespace, None, patches.label(LABEL, None if labelled else ""))
+
+    assert "cannot be added/removed" in refused.value.message
+    assert (LABEL in api.get(NAMESPACES, namespace)["metadata"]["labels"]) is labelled
+
+
+@verifies("udn-api/pod-waits-for-its-network")
+def test_a_pod_waits_until_its_primary_network_exists(tenants):
+    labelled = tenants.empty("waiting")
+    ordinary = tenants.without_label("ordinary")
+    waiting = labelled.pod("waiting")
+
+    reason = waiting.wait_for_event("ErrorReconcilingPod")
+    # How long a pod takes to start is seen on one that need not wait, created later.
+    control = ordinary.pod("control")
+    control.wait_running()
+    assert waiting.phase == "Pending", f"{waiting} is {waiting.phase} with no primary network in its namespace"
+    assert waiting.primary_network is None
+    assert "primary-user-defined-network" in reason, f"the event does not say what is missing: {reason}"
+
+    network = labelled.request_network()
+    network.wait_ready()
+    waiting.wait_running()
+    assert waiting.primary_network is not None, f"{waiting} started without its primary network"
+    assert waiting.primary_network.address in network.subnet

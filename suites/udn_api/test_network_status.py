@@ -1,0 +1,42 @@
+"""What a network says of itself, and the attachment definition that it makes."""
+
+from conformance import verifies
+
+import pytest
+
+
+@verifies("udn-api/ready-condition")
+@pytest.mark.parametrize("persistent", [True, False], ids=["persistent", "ephemeral"])
+def test_a_valid_network_becomes_ready_with_the_attachment_asked_for(tenants, persistent):
+    tenant = tenants.empty("ready")
+    network = tenant.request_network(persistent=persistent, mtu=1342)
+    network.wait_ready()
+    attachment = network.attachment()
+
+    assert attachment.owner_uid == network.uid, f"{attachment} is not owned by {network}"
+    config = attachment.config
+    assert config["topology"] == "layer2"
+    assert config["role"] == "primary"
+    assert config["subnets"] == str(network.subnet)
+    assert config["mtu"] == 1342
+    assert config.get("allowPersistentIPs", False) is persistent
+
+
+@verifies("udn-api/one-primary-per-namespace")
+def test_a_second_primary_network_is_refused_and_the_first_goes_on(tenants):
+    tenant = tenants.primary_layer2("single")
+    left, right = tenant.pod("left"), tenant.pod("right", apart_from="left")
+    left.wait_running()
+    right.wait_running()
+    left.must_reach(right)
+
+    second = tenant.request_network("second", subnet=tenants.new_subnet())
+    refusal = second.refusal()
+
+    assert "primary network already exist" in refusal, f"the reason does not name the first network: {refusal}"
+    assert tenant.network.is_ready(), "the first network lost its readiness"
+    left.must_reach(right)
+    latecomer = tenant.pod("latecomer")
+    latecomer.wait_running()
+    assert latecomer.primary_network.address in tenant.subnet
+    latecomer.must_reach(left)
