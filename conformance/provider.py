@@ -1,0 +1,88 @@
+"""Starts a cluster for a run and takes it down again: the lab, through its own command.
+
+All that is learnt of it is what ``python -m lab up --json`` prints: a kubeconfig, options for the run, and the word
+for the report.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class ProviderFailed(Exception):
+    """The lab did not come up; one line that says why."""
+
+
+@dataclass(frozen=True)
+class Provided:
+    """A cluster to run on; ``ours`` tells that it was started for this run, and must go with it."""
+
+    kubeconfig: Path
+    run_options: tuple[str, ...]
+    environment: str
+    ours: bool
+
+
+class Lab:
+    """One lab by name."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self._name = ("--name", name) if name else ()
+
+    def up(self) -> Provided:
+        """Bring the lab up unless it is; raises ProviderFailed."""
+        ours = not self.running()
+        answer = _call(["up", *self._name, "--json"])
+        if answer.returncode != 0:
+            raise ProviderFailed(f"the lab does not come up: {_reason(answer)}")
+        return _provided(answer.stdout, ours)
+
+    def running(self) -> bool:
+        """Whether the lab is up."""
+        return _call(["status", *self._name, "--json"]).returncode == 0
+
+    def down(self) -> str | None:
+        """Take the lab down; what went wrong, in one line, if anything did."""
+        # In a session of its own: a second Ctrl-C must not leave half a lab behind.
+        answer = _call(["down", *self._name], own_session=True)
+        return None if answer.returncode == 0 else f"the lab does not go down: {_reason(answer)}"
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """The lab's command with these arguments."""
+    return [sys.executable, "-m", "lab", *arguments]
+
+
+def _call(arguments: Sequence[str], own_session: bool = False) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command(arguments),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            start_new_session=own_session,
+            check=False,
+        )
+    except OSError as error:
+        raise ProviderFailed(f"the lab's command cannot be run: {error}") from error
+
+
+def _provided(printed: str, ours: bool) -> Provided:
+    try:
+        # Progress may stand before it; the answer is the last line.
+        answer: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
+        options = tuple(str(option) for option in answer.get("run_options", ()))
+        return Provided(Path(answer["kubeconfig"]), options, str(answer.get("environment", "lab")), ours)
+    except (IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ProviderFailed(f"`python -m lab up --json` printed no kubeconfig: {printed.strip()[:200]!r}") from error
+
+
+def _reason(answer: subprocess.CompletedProcess[str]) -> str:
+    lines = [line.strip() for line in (answer.stderr or answer.stdout).splitlines() if line.strip()]
+    return "; ".join(lines[-3:]) if lines else f"status {answer.returncode}, nothing printed"
