@@ -1,0 +1,185 @@
+"""Endpoints and EndpointSlices of services with a selector, from the pods' addresses on the default network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lab.client import AlreadyExists, Informer, NotFound, Refused
+from lab.controllers.manifests import ensure
+from lab.controllers.placement import finished
+from lab.controllers.runtime import Context, Controller, Key, key_of
+from lab.resources import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES, Resource
+
+Object = dict[str, Any]
+
+_API_PORT = 6443
+_MANAGED_BY = "endpointslice-controller.k8s.io"
+
+
+async def build(context: Context) -> Sequence[Controller]:
+    """The controller of both kinds; the API's own endpoint is written at once."""
+    services, pods = context.informers.of(SERVICES), context.informers.of(PODS)
+    await _publish_api(context)
+    endpoints = _Endpoints(context, services, pods)
+    controller = Controller("endpoints", endpoints.reconcile)
+    controller.watch(services)
+    controller.watch(pods, keys=endpoints.services_of)
+    return [controller]
+
+
+class _Endpoints:
+    def __init__(self, context: Context, services: Informer, pods: Informer) -> None:
+        self._client = context.client
+        self._services, self._pods = services, pods
+        self._endpoints = context.informers.of(ENDPOINTS)
+        self._slices = context.informers.of(ENDPOINT_SLICES)
+
+    def services_of(self, pod: Object) -> Iterable[Key]:
+        """Keys of the services whose selector matches a pod."""
+        namespace = pod["metadata"]["namespace"]
+        labels = pod["metadata"].get("labels") or {}
+        for service in self._services.list():
+            if service["metadata"]["namespace"] == namespace and _selected(service, labels):
+                yield key_of(service)
+
+    async def reconcile(self, key: Key) -> None:
+        """Write the two objects of one service. They go with it by their owner reference."""
+        service = self._services.get(key.namespace, key.name)
+        if service is None or not service["spec"].get("selector") or "deletionTimestamp" in service["metadata"]:
+            return
+        pods = [
+            pod
+            for pod in self._pods.list()
+            if pod["metadata"]["namespace"] == key.namespace
+            and _selected(service, pod["metadata"].get("labels") or {})
+            and pod.get("status", {}).get("podIP")
+            and not finished(pod)
+        ]
+        pods.sort(key=lambda pod: str(pod["metadata"]["name"]))
+        await self._write(ENDPOINTS, self._endpoints, endpoints_of(service, pods))
+        await self._write(ENDPOINT_SLICES, self._slices, slice_of(service, pods))
+
+    async def _write(self, resource: Resource, informer: Informer, wanted: Object) -> None:
+        metadata = wanted["metadata"]
+        name, namespace = metadata["name"], metadata["namespace"]
+        present = informer.get(namespace, name)
+        if present is not None and all(present.get(field) == wanted[field] for field in wanted if field != "metadata"):
+            return
+        try:
+            if present is None:
+                await self._client.create(resource, wanted)
+            else:
+                await self._client.patch(resource, name, namespace, wanted)
+        except (AlreadyExists, NotFound):
+            await ensure(self._client, resource, wanted)
+        except Refused as error:
+            if error.code != 403:  # the namespace is going away, and its services with it
+                raise
+
+
+def endpoints_of(service: Object, pods: Sequence[Object]) -> Object:
+    """The Endpoints object of a service with these pods."""
+    ready = [_endpoint_address(pod) for pod in pods if _ready(pod, service)]
+    waiting = [_endpoint_address(pod) for pod in pods if not _ready(pod, service)]
+    subset: Object = {}
+    if ready:
+        subset["addresses"] = ready
+    if waiting:
+        subset["notReadyAddresses"] = waiting
+    if subset and service["spec"].get("ports"):
+        subset["ports"] = [_port(port, pods) for port in service["spec"]["ports"]]
+    return {"metadata": _metadata(service, service["metadata"]["name"], {}), "subsets": [subset] if subset else []}
+
+
+def slice_of(service: Object, pods: Sequence[Object]) -> Object:
+    """The EndpointSlice of a service with these pods."""
+    name = str(service["metadata"]["name"])
+    suffix = hashlib.sha256(str(service["metadata"]["uid"]).encode()).hexdigest()[:5]
+    labels = {"kubernetes.io/service-name": name, "endpointslice.kubernetes.io/managed-by": _MANAGED_BY}
+    if service["spec"].get("clusterIP") == "None":
+        labels["service.kubernetes.io/headless"] = ""
+    return {
+        "metadata": _metadata(service, f"{name}-{suffix}", labels),
+        "addressType": "IPv4",
+        "endpoints": [_slice_endpoint(service, pod) for pod in pods],
+        "ports": [_port(port, pods) for port in service["spec"].get("ports") or ()],
+    }
+
+
+def _metadata(service: Object, name: str, labels: dict[str, str]) -> Object:
+    owner = service["metadata"]
+    return {
+        "name": name,
+        "namespace": owner["namespace"],
+        "labels": {**(owner.get("labels") or {}), **labels},
+        "ownerReferences": [
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "name": owner["name"],
+                "uid": owner["uid"],
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ],
+    }
+
+
+def _slice_endpoint(service: Object, pod: Object) -> Object:
+    ready = _ready(pod, service)
+    terminating = "deletionTimestamp" in pod["metadata"]
+    return {
+        "addresses": [pod["status"]["podIP"]],
+        "conditions": {"ready": ready and not terminating, "serving": ready, "terminating": terminating},
+        "nodeName": pod["spec"].get("nodeName", ""),
+        "targetRef": _reference(pod),
+    }
+
+
+def _endpoint_address(pod: Object) -> Object:
+    return {"ip": pod["status"]["podIP"], "nodeName": pod["spec"].get("nodeName", ""), "targetRef": _reference(pod)}
+
+
+def _reference(pod: Object) -> Object:
+    metadata = pod["metadata"]
+    return {"kind": "Pod", "namespace": metadata["namespace"], "name": metadata["name"], "uid": metadata["uid"]}
+
+
+def _port(port: Object, pods: Sequence[Object]) -> Object:
+    target = port.get("targetPort") or port["port"]
+    number = target if isinstance(target, int) else _named_port(str(target), pods) or port["port"]
+    found: Object = {"port": number, "protocol": port.get("protocol", "TCP")}
+    if port.get("name"):
+        found["name"] = port["name"]
+    return found
+
+
+def _named_port(name: str, pods: Sequence[Object]) -> int | None:
+    for pod in pods:
+        for container in pod["spec"].get("containers") or ():
+            for port in container.get("ports") or ():
+                if port.get("name") == name:
+                    return int(port["containerPort"])
+    return None
+
+
+def _ready(pod: Object, service: Object) -> bool:
+    if service["spec"].get("publishNotReadyAddresses"):
+        return True
+    conditions = pod["status"].get("conditions") or ()
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _selected(service: Object, labels: dict[str, str]) -> bool:
+    selector = service["spec"].get("selector") or {}
+    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+
+
+async def _publish_api(context: Context) -> None:
+    addresses = [{"ip": node.address} for node in context.config.nodes if node.control_plane]
+    subset = {"addresses": addresses, "ports": [{"name": "https", "port": _API_PORT, "protocol": "TCP"}]}
+    await ensure(
+        context.client, ENDPOINTS, {"metadata": {"name": "kubernetes", "namespace": "default"}, "subsets": [subset]}
+    )
