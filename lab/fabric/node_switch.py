@@ -32,6 +32,10 @@ class NodeSwitch:
         """Make a new interface of the node itself that is the logical switch port ``iface_id``."""
         await self._add(interface, iface_id, "internal")
 
+    async def wait_installed(self, interface: str) -> None:
+        """Return when OVN has bound the port and put its flows in place; :class:`SwitchError` after the limit."""
+        await self._vsctl("wait-until", "Interface", interface, "external_ids:ovn-installed=true")
+
     async def unplug(self, interface: str) -> None:
         """Take ``interface`` out, whether it is there or not, still exists or not."""
         await self._vsctl("--if-exists", "del-port", INTEGRATION_BRIDGE, interface)

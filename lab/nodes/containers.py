@@ -19,6 +19,7 @@ from lab import netns
 from lab.nodes import images, stdio
 from lab.nodes.logs import ContainerLog
 from lab.nodes.stdio import Stdio
+from lab.processes import MARK
 
 Listener = Callable[[str, bytes], None]
 
@@ -148,7 +149,7 @@ async def spawn(
             stdin=streams.child[0],
             stdout=streams.child[1],
             stderr=streams.child[2],
-            env=environment,
+            env={**environment, **_mark()},
             pass_fds=pass_fds,
         )
     finally:
@@ -166,6 +167,10 @@ def _argv(spec: ContainerSpec, root: Path, ready: int) -> list[str]:
 def _environment(spec: ContainerSpec) -> dict[str, str]:
     # The script needs the image's tools by their place on the host, until it has its new root.
     return {**spec.environment, "CONTAINER_PATH": spec.environment["PATH"], "PATH": str(spec.image / "bin")}
+
+
+def _mark() -> dict[str, str]:
+    return {MARK: os.environ[MARK]} if MARK in os.environ else {}
 
 
 def _first_child(pid: int) -> int:

@@ -37,7 +37,7 @@ umount -l /old
 rmdir /old
 PATH=$CONTAINER_PATH
 export PATH
-unset CONTAINER_PATH
+unset CONTAINER_PATH UDN_LAB
 mkdir -p "$directory"
 cd "$directory"
 if ! command -v -- "$1" >/dev/null; then
