@@ -1,0 +1,92 @@
+"""The front of the server: from an HTTP request to the part that answers it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from aiohttp import web
+
+from lab.apiserver.calls import Call, User
+from lab.apiserver.errors import ApiError, no_such_page
+from lab.apiserver.kinds import Registry
+from lab.apiserver.pages import Pages
+from lab.apiserver.paths import Target, parse
+from lab.apiserver.resource_requests import ResourceRequests, respond
+
+LOG = logging.getLogger(__name__)
+
+Subresource = Callable[[web.Request, Call], Awaitable[web.StreamResponse]]
+
+
+class Authenticator(Protocol):
+    """Tells who sent a request."""
+
+    def identify(self, request: web.Request) -> User:
+        """The user; ``ApiError`` 401 if nobody vouches for the sender."""
+
+
+class Authorizer(Protocol):
+    """Tells what a user may do."""
+
+    def check(self, user: User, target: Target) -> None:
+        """Nothing, or ``ApiError`` 403."""
+
+
+class Front:
+    """Authenticates, authorizes and hands on every request."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        authorizer: Authorizer,
+        registry: Registry,
+        resources: ResourceRequests,
+        pages: Pages,
+        subresources: dict[str, Subresource],
+    ) -> None:
+        self._authenticator = authenticator
+        self._authorizer = authorizer
+        self._registry = registry
+        self._resources = resources
+        self._pages = pages
+        self._subresources = subresources
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request; whatever goes wrong becomes a Status."""
+        try:
+            return await self._answer(request)
+        except ApiError as error:
+            return respond(error.status(), error.code)
+        except (ConnectionError, web.HTTPException):
+            raise
+        except Exception:
+            LOG.exception("%s %s failed", request.method, request.path)
+            failure = ApiError(500, "Internal error occurred: see the log of the API server")
+            return respond(failure.status(), 500)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path in ("/readyz", "/healthz", "/livez"):
+            return await self._pages.handle(request)
+        user = self._authenticator.identify(request)
+        watch = request.query.get("watch", "").lower() in ("1", "true")
+        target = parse(request.method, request.rel_url.raw_path, watch)
+        self._authorizer.check(user, target)
+        if not target.is_resource:
+            return await self._pages.handle(request)
+        kind = self._registry.find(target.group, target.version, target.plural)
+        if kind is None:
+            raise no_such_page()
+        agent = request.headers.get("User-Agent", "")
+        call = Call(target, kind, user, request.query, agent)
+        if target.subresource and target.subresource not in ("status", "finalize"):
+            special = self._subresources.get(f"{kind.resource}/{target.subresource}") or self._subresources.get(
+                target.subresource
+            )
+            if special is None:
+                raise no_such_page()
+            return await special(request, call)
+        if target.subresource and target.subresource not in kind.subresources:
+            raise no_such_page()
+        return await self._resources.handle(request, call)
