@@ -6,12 +6,14 @@ import itertools
 from dataclasses import dataclass
 from typing import Literal
 
+from conformance.cluster import Cluster
+from conformance.context import RunContext
 from conformance.evidence import step
 from conformance.kube import manifests
 from conformance.kube.api import Api
 from conformance.kube.resources import CUDNS, NAMESPACES, Resource
 from conformance.kube.waits import wait_gone
-from conformance.machines.access import MachineAccess
+from conformance.machines.access import Access
 from conformance.machines.vm import VirtualMachine
 from conformance.tenancy.group import Group
 from conformance.tenancy.subnets import Subnet, SubnetPool
@@ -30,7 +32,14 @@ class Images:
 class Tenants:
     """The tenants of one worker of a run. Names carry the run and the worker, so that runs do not meet."""
 
-    def __init__(self, access: MachineAccess, images: Images, subnets: SubnetPool, stem: str) -> None:
+    @classmethod
+    def of(cls, run: RunContext, cluster: Cluster, worker: str) -> Tenants:
+        """The tenants of ``worker`` (``gw0``, ``gw1``…, or ``master`` when there is but one)."""
+        number = int(worker.removeprefix("gw")) if worker.startswith("gw") else 0
+        images = Images(run.guest.image, run.guest.pod_image, run.guest.interface_binding)
+        return cls(cluster.access, images, SubnetPool(worker=number), f"udn-{run.run_id}-{number}")
+
+    def __init__(self, access: Access, images: Images, subnets: SubnetPool, stem: str) -> None:
         self.access = access
         self.api: Api = access.api
         self.run_id = access.run_id
