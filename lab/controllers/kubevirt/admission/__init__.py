@@ -1,0 +1,1 @@
+"""What KubeVirt's admission refuses and adds: rules as pure functions, served as webhooks."""
