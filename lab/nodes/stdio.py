@@ -70,13 +70,16 @@ class Stdio:
             fcntl.ioctl(self.stdout, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
 
-async def read(descriptor: int) -> bytes:
-    """The next bytes; empty at the end."""
+async def read(descriptor: int, ended: asyncio.Event | None = None) -> bytes:
+    """The next bytes; empty at the end, and when there are none although ``ended`` is set."""
     while True:
+        last = ended is not None and ended.is_set()
         try:
             return os.read(descriptor, _CHUNK)
         except BlockingIOError:
-            await _ready(descriptor, write=False)
+            if last:
+                return b""
+            await _ready(descriptor, write=False, ended=ended)
         except OSError as error:
             # A terminal whose last user is gone says EIO instead of the end.
             if error.errno == errno.EIO:
@@ -94,12 +97,17 @@ async def write(descriptor: int, data: bytes) -> None:
             await _ready(descriptor, write=True)
 
 
-async def _ready(descriptor: int, write: bool) -> None:
+async def _ready(descriptor: int, write: bool, ended: asyncio.Event | None = None) -> None:
     loop = asyncio.get_running_loop()
     add, remove = (loop.add_writer, loop.remove_writer) if write else (loop.add_reader, loop.remove_reader)
     event = asyncio.Event()
     add(descriptor, event.set)
+    over = asyncio.create_task(ended.wait()) if ended is not None else None
     try:
+        if over is not None:
+            over.add_done_callback(lambda _: event.set())
         await event.wait()
     finally:
         remove(descriptor)
+        if over is not None:
+            over.cancel()

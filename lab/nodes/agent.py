@@ -1,0 +1,82 @@
+"""One node's agent: its Node object, its pods, its server, its virt-handler."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import web
+
+from lab.client import Client, Informer
+from lab.config import LabConfig, Node
+from lab.faults.seams import Faults
+from lab.nodes.context import NodeContext
+from lab.nodes.pods import PodKeeper
+from lab.nodes.registration import keep_alive, register
+from lab.nodes.sandbox import Sandboxes
+from lab.nodes.server.app import NodeServer
+from lab.resources import PODS
+
+
+class Companion(Protocol):
+    """What the agent asks of the virt-handler."""
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        """What it serves beside the kubelet."""
+
+    async def start(self) -> None:
+        """Begin its work; the pods' informer runs already."""
+
+    async def stop(self) -> None:
+        """End its machines."""
+
+
+class NodeAgent:
+    """The agent of one node."""
+
+    def __init__(self, config: LabConfig, node: Node, image: Path) -> None:
+        faults = Faults(config.state)
+        self._client = Client.from_kubeconfig(config.state / "pki" / "nodes.kubeconfig", "kubelet", faults)
+        pods = Informer(self._client, PODS, fields=f"spec.nodeName={node.name}")
+        self.context = NodeContext(config, node, self._client, faults, pods, Sandboxes())
+        self._keeper = PodKeeper(self.context, image)
+        self._companion = _virt_handler(self.context)
+        routes = self._companion.routes() if self._companion else ()
+        self._server = NodeServer(config.state, self._keeper, routes)
+        self._heartbeat: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Serve, register, and begin with the pods that are there. Waits for an API that is not up yet."""
+        port = await self._server.start()
+        await register(self.context, port)
+        self._heartbeat = asyncio.create_task(keep_alive(self.context, port))
+        self.context.pods.on_change(self._keeper.on_change)
+        await self.context.pods.start()
+        if self._companion:
+            await self._companion.start()
+
+    async def stop(self) -> None:
+        """End everything on this node."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._heartbeat
+        await self.context.pods.stop()
+        if self._companion:
+            await self._companion.stop()
+        await self._keeper.stop()
+        await self._server.stop()
+        await self._client.close()
+
+
+def _virt_handler(context: NodeContext) -> Companion | None:
+    if context.node.control_plane or importlib.util.find_spec("lab.nodes.virt_handler") is None:
+        return None
+    module = importlib.import_module("lab.nodes.virt_handler")
+    handler: Companion = module.VirtHandler(context)
+    return handler
