@@ -1,0 +1,93 @@
+"""The annotation by which nodes and users learn of a pod's networks (``k8s.ovn.org/pod-networks``)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_interface, ip_network
+from typing import Any
+
+from lab.config import CLUSTER_MTU, CLUSTER_SUBNET, JOIN_SUBNET, SERVICE_SUBNET
+from lab.controllers.networks.definition import Definition
+
+Object = dict[str, Any]
+
+POD_NETWORKS = "k8s.ovn.org/pod-networks"
+DEFAULT = "default"
+_HOST_MASQUERADE = "169.254.0.5/32"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network of a pod; ``addresses`` with prefix length, ``routes`` as pairs of destination and next hop."""
+
+    addresses: tuple[str, ...]
+    mac: str
+    role: str
+    iface_id: str
+    mtu: int
+    gateways: tuple[str, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()
+
+    def render(self) -> Object:
+        """The entry as OVN-Kubernetes writes it; singular keys only where there is one address."""
+        entry: Object = {"ip_addresses": list(self.addresses), "mac_address": self.mac}
+        if self.gateways:
+            entry["gateway_ips"] = list(self.gateways)
+        if self.routes:
+            entry["routes"] = [{"dest": dest, "nextHop": hop} for dest, hop in self.routes]
+        if len(self.addresses) == 1:
+            entry["ip_address"] = self.addresses[0]
+        if len(self.gateways) == 1:
+            entry["gateway_ip"] = self.gateways[0]
+        return {**entry, "role": self.role, "iface_id": self.iface_id, "mtu": self.mtu}
+
+
+def pod_networks(entries: Mapping[str, Entry]) -> str:
+    """The annotation's value."""
+    return json.dumps({key: entry.render() for key, entry in entries.items()}, separators=(",", ":"))
+
+
+def read_pod_networks(pod: Object) -> dict[str, Object]:
+    """The annotation's value taken apart; empty if the pod has none yet."""
+    text = (pod["metadata"].get("annotations") or {}).get(POD_NETWORKS)
+    return dict(json.loads(text)) if text else {}
+
+
+def default_entry(addresses: tuple[str, ...], mac: str, iface_id: str, has_primary: bool) -> Entry:
+    """The default network: all of a pod's way out, or, beside a primary network, for the kubelet alone."""
+    gateways = gateways_of(tuple(str(ip_interface(address).network) for address in addresses))
+    if has_primary:
+        routes = tuple((dest, hop) for hop in gateways for dest in (CLUSTER_SUBNET, JOIN_SUBNET))
+        return Entry(addresses, mac, "infrastructure-locked", iface_id, CLUSTER_MTU, routes=routes)
+    destinations = (CLUSTER_SUBNET, SERVICE_SUBNET, _HOST_MASQUERADE, JOIN_SUBNET)
+    routes = tuple((dest, hop) for hop in gateways for dest in destinations)
+    return Entry(addresses, mac, "primary", iface_id, CLUSTER_MTU, gateways, routes)
+
+
+def network_entry(
+    definition: Definition, subnets: Sequence[str], addresses: tuple[str, ...], mac: str, iface_id: str
+) -> Entry:
+    """A user-defined network, by way of a node's ``subnets`` of it."""
+    mtu = definition.mtu or CLUSTER_MTU
+    if not definition.primary or not addresses:
+        return Entry(addresses, mac, definition.role, iface_id, mtu)
+    gateways = gateways_of(subnets, definition.gateway_ips)
+    routes: list[tuple[str, str]] = []
+    for gateway in gateways:
+        version = ip_interface(gateway).version
+        inside = [entry.rsplit("/", 1)[0] for entry in definition.subnets if entry.count("/") == 2]
+        destinations = [*inside, SERVICE_SUBNET, *definition.join_subnets]
+        routes += [(dest, gateway) for dest in destinations if ip_network(dest, strict=False).version == version]
+    return Entry(addresses, mac, "primary", iface_id, mtu, gateways, tuple(routes))
+
+
+def gateways_of(subnets: Sequence[str], asked: Sequence[str] = ()) -> tuple[str, ...]:
+    """The gateway of each subnet: the one asked for, else its first address."""
+    found = []
+    for subnet in subnets:
+        network = ip_network(subnet, strict=False)
+        inside = [address for address in asked if ip_interface(address).ip in network]
+        found.append(inside[0] if inside else str(network[1]))
+    return tuple(found)
