@@ -1,0 +1,238 @@
+"""The run as a whole, in the one process that leads it: cluster, preflight, the stream of records, the results."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Generator
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import options
+from conformance.catalog.index import Index
+from conformance.catalog.loader import catalog
+from conformance.context import Shared, build, new_password, new_run_id, out_folder
+from conformance.evidence.redaction import REDACTOR, kubeconfig_secrets
+from conformance.features.model import FeatureSet
+from conformance.features.sight import Given
+from conformance.preflight import Found, PreflightFailed, examine
+from conformance.provider import Lab, ProviderFailed
+from conformance.results import terminal
+from conformance.results.records import Phase, Stream
+from conformance.results.requirements import Judged, judge_all
+from conformance.results.run import Ending, Environment, Plan, Run
+from conformance.results.writers import write_all
+from conformance.testside import PHASE, RUN
+from conformance.verdicts import CONCLUSIVE, Verdict
+
+PREFLIGHT_FAILED = 10
+WORKER_KEY = "udn_conformance"
+
+
+class Controller:
+    """pytest plugin of the leading process."""
+
+    def __init__(self, config: pytest.Config, index: Index) -> None:
+        self._config = config
+        self._values: argparse.Namespace = config.option
+        self._index = index
+        self._base = config.invocation_params.dir
+        self._began = time.monotonic()
+        self._started = datetime.now(UTC)
+        self._stream = Stream()
+        self._planned: set[str] = set()
+        self._broken: dict[str, str] = {}
+        self._lab: Lab | None = None
+        self._found: Found | None = None
+        self._finished: tuple[Run, list[Judged], list[str]] | None = None
+        self._shared = Shared(self._values.udn_run_id or new_run_id(), "cluster", new_password())
+        REDACTOR.register(self._shared.password)
+
+    # -- before the tests ---------------------------------------------------------------------------------------
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Bring up the lab if it is meant, and look at the cluster; workers start after this."""
+        try:
+            self._provide()
+            self._examine()
+        except (PreflightFailed, ProviderFailed, options.UsageProblem) as problem:
+            self._give_up(session, REDACTOR.text(str(problem)))
+
+    def _provide(self) -> None:
+        if self._values.udn_kubeconfig is not None:
+            return
+        if not self._values.udn_lab:
+            self._say("no --kubeconfig is given, so this run is on the lab (--lab)")
+        # Kept before it is up: what was begun is taken down, also when Ctrl-C comes in between.
+        self._lab = Lab(self._values.udn_lab_name)
+        if self._lab.running():
+            lab, self._lab = self._lab, None
+            self._say("the lab is up already, and stays up after the run")
+        else:
+            lab = self._lab
+        provided = lab.up()
+        options.merge(self._values, provided.run_options)
+        options.check(self._values)
+        self._values.udn_kubeconfig = str(provided.kubeconfig)
+        self._shared = Shared(self._shared.run_id, provided.environment, self._shared.password)
+
+    def _examine(self) -> None:
+        values, shared = self._values, self._shared
+        kubeconfig = (self._base / values.udn_kubeconfig).absolute()
+        # Absolute, as workers may stand in another directory.
+        values.udn_kubeconfig = str(kubeconfig)
+        REDACTOR.register(*kubeconfig_secrets(kubeconfig))
+        given = Given(values.udn_virtctl, values.udn_outside, values.udn_interface_binding or "l2bridge")
+        self._found = examine(kubeconfig, values.udn_context, options.timeouts(values), given)
+        features = self._found.features.with_overrides(options.overrides(values))
+        self._shared = Shared(shared.run_id, shared.environment, shared.password, features)
+        self._config.stash[RUN] = build(values, self._shared, self._base)
+        self._say(f"run {shared.run_id} on {shared.environment} {self._found.server}")
+        reporter = self._terminal()
+        if reporter is not None and self._config.option.verbose >= 0:
+            terminal.features_table(reporter, features)
+
+    def _give_up(self, session: pytest.Session, problem: str) -> None:
+        """End with the results of a run that could not begin, JUnit's included."""
+        session.exitstatus = PREFLIGHT_FAILED
+        report = pytest.TestReport("preflight", ("preflight", None, "preflight"), {}, "failed", problem, "setup")
+        self._config.hook.pytest_runtest_logreport(report=report)
+        self._finish(PREFLIGHT_FAILED, preflight=problem)
+        self._config.hook.pytest_sessionfinish(session=session, exitstatus=PREFLIGHT_FAILED)
+        pytest.exit(f"preflight failed: {problem}", returncode=PREFLIGHT_FAILED)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of xdist what this process decided."""
+        node.workerinput[WORKER_KEY] = self._shared.to_json()
+
+    # -- while they run -----------------------------------------------------------------------------------------
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Know what is to be run, without xdist."""
+        self._planned |= {item.nodeid for item in session.items}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Know what is to be run, with xdist."""
+        self._planned |= {str(id) for id in ids}
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep why a file of tests cannot be collected."""
+        if report.failed:
+            lines = [line.strip() for line in report.longreprtext.splitlines() if line.strip()]
+            errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
+            self._broken[report.nodeid] = REDACTOR.text((errors or lines or ["unknown"])[-1])
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_report_teststatus(self) -> Generator[None, tuple[str, object, object], tuple[str, object, object]]:
+        """Keep pytest's counts, and leave the line of each test to this plugin."""
+        category, _, _ = yield
+        return category, "", ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take one phase of a test, from this process or a worker."""
+        nodeid = str(report.nodeid)
+        plain = getattr(report, PHASE, None)
+        if plain is not None:
+            phase, last = Phase.from_plain(plain), report.when == "teardown"
+        elif str(report.when) == "???":  # xdist's report of a worker that died
+            reason = REDACTOR.text(" ".join(report.longreprtext.split()))
+            phase, last = Phase(self._index.ids_of(nodeid), Verdict.BLOCKED, reason), True
+        else:
+            return
+        record = self._stream.add(nodeid, phase, report.duration, last)
+        reporter = self._terminal()
+        if record is not None and reporter is not None:
+            terminal.progress(reporter, record, len(self._stream.records), max(len(self._planned), 1))
+
+    # -- after them ---------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Decide the exit status, and write the results."""
+        if self._finished is not None:
+            return
+        if exitstatus == pytest.ExitCode.OK and not any(r.verdict in CONCLUSIVE for r in self._stream.records):
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+        self._finish(int(session.exitstatus), interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+
+    def _finish(self, exit_status: int, interrupted: bool = False, preflight: str | None = None) -> None:
+        run = Run(
+            id=self._shared.run_id,
+            started=self._started,
+            seconds=time.monotonic() - self._began,
+            environment=self._environment(),
+            plan=Plan(frozenset(self._planned), self._left_out_by(), dict(self._broken)),
+            index=self._index,
+            records=tuple(self._stream.records),
+            unfinished=tuple(self._stream.unfinished()),
+            ending=Ending(exit_status, interrupted, preflight),
+            rerun=self._rerun(),
+        )
+        judged = judge_all(catalog(), run)
+        allure = getattr(self._values, "allure_report_dir", None)
+        folder = (self._base / allure) if allure else None
+        lines = write_all(catalog(), run, judged, out_folder(self._values, self._base), folder)
+        self._finished = (run, judged, lines)
+
+    def pytest_terminal_summary(self) -> None:
+        """Print the table and what needs a look."""
+        reporter = self._terminal()
+        if self._finished is not None and reporter is not None:
+            run, judged, lines = self._finished
+            terminal.summary(reporter, catalog(), run, judged, lines)
+
+    def pytest_unconfigure(self) -> None:
+        """Take down the lab that was brought up for this run."""
+        lab, self._lab = self._lab, None
+        problem = lab.down() if lab is not None else None
+        if problem:
+            self._say(problem)
+
+    # -- facts --------------------------------------------------------------------------------------------------
+
+    def _environment(self) -> Environment:
+        found, values = self._found, self._values
+        versions = {"udn-conformance": metadata.version("udn-conformance"), "pytest": pytest.__version__}
+        kind = self._shared.environment if values.udn_kubeconfig else "lab"
+        if found is None:
+            return Environment(kind, None, values.udn_context, FeatureSet(), versions)
+        return Environment(kind, found.server, values.udn_context, self._shared.features, versions | found.versions)
+
+    def _left_out_by(self) -> str:
+        asked = [str(options.selection(self._values))]
+        asked += [f"-k {self._values.keyword}"] if self._values.keyword else []
+        asked += [f"-m {self._values.markexpr}"] if self._values.markexpr else []
+        chosen = [one for one in asked if one != "everything"]
+        return " ".join(chosen) or f"the paths given: {' '.join(map(str, self._config.args))}"
+
+    def _rerun(self) -> tuple[str, ...]:
+        values = self._values
+        if self._shared.environment == "lab" or not values.udn_kubeconfig:
+            name = ("--lab-name", values.udn_lab_name) if values.udn_lab_name else ()
+            return ("udn-conformance", "run", "--lab", *name)
+        context = ("--context", values.udn_context) if values.udn_context else ()
+        return ("udn-conformance", "run", "--kubeconfig", str(values.udn_kubeconfig), *context)
+
+    def _terminal(self) -> Any:
+        return self._config.pluginmanager.getplugin("terminalreporter")
+
+    def _say(self, line: str) -> None:
+        reporter = self._terminal()
+        if reporter is not None:
+            reporter.write_line(REDACTOR.text(line))
+
+
+def keep_results_apart(values: argparse.Namespace, base: Path) -> None:
+    """Put JUnit's and Allure's results where the run's are, unless the user named another place."""
+    out = out_folder(values, base)
+    values.udn_out = str(out)
+    if values.xmlpath is None:
+        values.xmlpath = str(out / "junit.xml")
+    if values.allure_report_dir is None:
+        values.allure_report_dir = str(out / "allure-results")

@@ -1,0 +1,135 @@
+"""The pytest plugin: ``-p conformance.plugin``. Thin: it puts the parts of a run in their places.
+
+``run_context(config)`` gives fixtures the run that they belong to.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+import allure_commons
+import pytest
+
+from conformance import options
+from conformance.catalog.index import Index, scan
+from conformance.catalog.loader import CatalogError, catalog
+from conformance.catalog.verifies import MARKER
+from conformance.context import RunContext, Shared, build, out_folder
+from conformance.controller import WORKER_KEY, Controller, keep_results_apart
+from conformance.evidence.allure import AllureRedaction
+from conformance.evidence.redaction import REDACTOR, kubeconfig_secrets
+from conformance.options import OPTIONS, UsageProblem
+from conformance.testside import RUN, TestSide
+
+__all__ = ["RunContext", "run_context"]
+
+_SHOWN_PROBLEMS = 10
+
+
+def run_context(config: pytest.Config) -> RunContext:
+    """The run that this process takes part in; known from the start of the session on."""
+    return config.stash[RUN]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the options of a run."""
+    group = parser.getgroup("udn-conformance", "conformance of VMs on user-defined networks")
+    for option in OPTIONS:
+        group.addoption(option.flag, dest=option.name, help=option.help, **option.settings)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Check what was asked for, and register the parts."""
+    config.addinivalue_line("markers", f"{MARKER}(*ids): the requirements that a test verifies")
+    try:
+        index = None
+        if not hasattr(config, "workerinput"):
+            options.check(config.option)
+            index = _index(config)
+        selection = options.selection(config.option)
+    except (UsageProblem, CatalogError) as problem:
+        raise pytest.UsageError(str(problem)) from problem
+    if _only_shows(config):
+        return
+    _redact_allure(config)
+    if index is None:
+        _join(config)
+    else:
+        keep_results_apart(config.option, config.invocation_params.dir)
+        _clear(config)
+        config.pluginmanager.register(Controller(config, index), "udn-conformance-controller")
+        stack = ExitStack()
+        stack.enter_context(_sigterm_interrupts())
+        config.add_cleanup(stack.close)
+    side = TestSide(config, selection, config.option.udn_limitations == "report", strict=index is not None)
+    config.pluginmanager.register(side, "udn-conformance-testside")
+
+
+def _index(config: pytest.Config) -> Index:
+    """The tests of the suites; raises UsageProblem for marks that are wrong in what is to be run."""
+    index = scan(config.rootpath, catalog())
+    asked = [(config.invocation_params.dir / str(arg).partition("::")[0]).resolve() for arg in config.args]
+    wrong = [
+        str(problem)
+        for problem in index.problems
+        if any(problem.file.resolve().is_relative_to(folder) for folder in asked)
+    ]
+    if wrong:
+        more = [f"… and {len(wrong) - _SHOWN_PROBLEMS} more"] if len(wrong) > _SHOWN_PROBLEMS else []
+        raise UsageProblem("\n".join([*wrong[:_SHOWN_PROBLEMS], *more]))
+    return index
+
+
+def _only_shows(config: pytest.Config) -> bool:
+    """Whether nothing will be run: no cluster is needed then, and no results are written."""
+    names = ("collectonly", "help", "version", "showfixtures", "show_fixtures_per_test", "markers", "setupplan")
+    return any(getattr(config.option, name, False) for name in names)
+
+
+def _join(config: pytest.Config) -> None:
+    """Take part in a run as a worker."""
+    shared = Shared.from_json(config.workerinput[WORKER_KEY])  # type: ignore[attr-defined]
+    run = build(config.option, shared, config.invocation_params.dir)
+    REDACTOR.register(shared.password, *kubeconfig_secrets(run.cluster.kubeconfig))
+    config.stash[RUN] = run
+
+
+def _redact_allure(config: pytest.Config) -> None:
+    redaction = AllureRedaction()
+    allure_commons.plugin_manager.register(redaction)
+    config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(redaction))
+
+
+def _clear(config: pytest.Config) -> None:
+    """Take away an earlier run's evidence and results: nobody must read old ones as new."""
+    out = out_folder(config.option, config.invocation_params.dir)
+    for name in ("evidence", "allure-results"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in ("report.json", "report.html", "junit.xml"):
+        try:
+            (out / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise pytest.UsageError(f"--out {out}: {name} cannot be replaced: {error.strerror}") from error
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does: with results written, and nothing left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt("SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,96 @@
+"""From the records of tests to the verdicts on requirements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from conformance.catalog.index import SuiteTest
+from conformance.catalog.model import Catalog, Level, Requirement
+from conformance.results.outcome import for_requirement
+from conformance.results.records import TestRecord
+from conformance.results.run import Run
+from conformance.verdicts import ALARMING, CONCLUSIVE, Verdict, worst
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A requirement with what the run found out about it."""
+
+    requirement: Requirement
+    verdict: Verdict
+    reason: str
+    records: tuple[TestRecord, ...] = ()
+    tests: tuple[SuiteTest, ...] = ()
+
+    @property
+    def duration(self) -> float:
+        """Seconds that its tests took."""
+        return sum(record.duration for record in self.records)
+
+
+def judge_all(catalog: Catalog, run: Run) -> list[Judged]:
+    """Every requirement of the catalogue, in its order."""
+    return [_judge(requirement, run) for requirement in catalog]
+
+
+def _judge(requirement: Requirement, run: Run) -> Judged:
+    tests = tuple(run.index.of(requirement.id))
+    records = tuple(record for record in run.records if requirement.id in record.requirements)
+    if not tests and not records:
+        return Judged(requirement, Verdict.NOT_COVERED, "no test verifies it yet")
+    found = [for_requirement(requirement, record.verdict, record.reason) for record in records]
+    found += _not_run(tests, run, alone=not found)
+    verdict = worst(verdict for verdict, _ in found)
+    reason = next((reason for each, reason in found if each is verdict and reason), "")
+    return Judged(requirement, verdict, reason, records, tests)
+
+
+def _not_run(tests: Iterable[SuiteTest], run: Run, alone: bool) -> list[tuple[Verdict, str]]:
+    """Tests without a record. What the user left out counts only where nothing else of the requirement ran."""
+    found: list[tuple[Verdict, str]] = []
+    ran = {record.nodeid.partition("[")[0] for record in run.records}
+    planned = {nodeid.partition("[")[0] for nodeid in run.plan.planned}
+    for test in tests:
+        if test.nodeid in ran:
+            continue
+        if run.ending.preflight:
+            found.append((Verdict.BLOCKED, f"preflight failed: {run.ending.preflight}"))
+        elif test.path in run.plan.broken_files:
+            found.append((Verdict.BLOCKED, f"{test.path} cannot be collected: {run.plan.broken_files[test.path]}"))
+        elif test.nodeid in planned and run.ending.interrupted:
+            found.append((Verdict.BLOCKED, "the run was interrupted before this test ended"))
+        elif test.nodeid in planned:
+            found.append((Verdict.EXCLUDED, "the run stopped before this test"))
+        elif alone:
+            found.append((Verdict.EXCLUDED, f"left out by {run.plan.left_out_by or 'the selection'}"))
+    return found
+
+
+def statistics(judged: Iterable[Judged]) -> dict[Verdict, int]:
+    """How many requirements have which verdict; every verdict is there."""
+    counts = dict.fromkeys(Verdict, 0)
+    for each in judged:
+        counts[each.verdict] += 1
+    return counts
+
+
+def result(judged: Iterable[Judged]) -> str:
+    """One word for several requirements.
+
+    ``failure``: one at least failed, is lifted or was blocked. ``none``: nothing was found out.
+    ``partial``: what ran is well, but some were left out or have no test. ``success``: all are well or not applicable.
+    """
+    verdicts = [each.verdict for each in judged]
+    if any(verdict in ALARMING for verdict in verdicts):
+        return "failure"
+    if not any(verdict in CONCLUSIVE for verdict in verdicts):
+        return "none"
+    if any(verdict in (Verdict.EXCLUDED, Verdict.NOT_COVERED) for verdict in verdicts):
+        return "partial"
+    return "success"
+
+
+def of_level(judged: Iterable[Judged], level: Level) -> list[Judged]:
+    """Those of one level."""
+    return [each for each in judged if each.requirement.level is level]

@@ -1,0 +1,198 @@
+"""What happens around each test, in the process that runs it: selection, applicability, evidence, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from conformance.catalog.loader import catalog
+from conformance.catalog.model import Kind, Requirement
+from conformance.catalog.verifies import MARKER
+from conformance.context import RunContext
+from conformance.evidence.allure import AllureSteps
+from conformance.evidence.folder import TestFolder, slug
+from conformance.evidence.recorder import RECORDER, TEXT, attach
+from conformance.evidence.redaction import REDACTOR
+from conformance.evidence.snapshot import SNAPSHOTS, connect
+from conformance.options import Selection
+from conformance.results import allure
+from conformance.results.outcome import for_requirement, judge
+from conformance.results.records import Phase
+from conformance.verdicts import ALARMING, Lifted, NotApplicable, Verdict
+
+RUN = pytest.StashKey[RunContext]()
+#: The attribute of a pytest report that carries a phase's plain data from the worker to the controller.
+PHASE = "conformance"
+
+
+@dataclass
+class _Progress:
+    """What the phases so far have already handed over."""
+
+    folder: TestFolder
+    figures: int = 0
+    files: int = 0
+    notes: int = 0
+    alarmed: bool = False
+
+
+_PROGRESS = pytest.StashKey[_Progress]()
+
+
+def requirements_of(item: pytest.Item) -> list[Requirement]:
+    """The requirements that a test verifies, in the order of its marks; unknown ids are refused earlier."""
+    ids = dict.fromkeys(str(id) for mark in item.iter_markers(MARKER) for id in mark.args)
+    return [catalog()[id] for id in ids if id in catalog()]
+
+
+@dataclass
+class TestSide:
+    """pytest plugin of the process that runs tests: a worker, or the only process."""
+
+    __test__ = False
+
+    config: pytest.Config
+    selection: Selection
+    report_lifted: bool
+    strict: bool
+    deselected: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._unsubscribe = RECORDER.subscribe(AllureSteps())
+
+    def pytest_unconfigure(self) -> None:
+        """Leave the recorder as it was."""
+        self._unsubscribe()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Refuse tests without requirements, label the rest, and leave out what was not asked for."""
+        kept: list[pytest.Item] = []
+        left: list[pytest.Item] = []
+        for item in items:
+            requirements = requirements_of(item)
+            if not requirements and self.strict:
+                file, line, name = item.location
+                raise pytest.UsageError(f"{file}:{(line or 0) + 1}: {name} verifies no requirement; mark it @verifies")
+            allure.labels(item, requirements)
+            item.user_properties += [("requirement", requirement.id) for requirement in requirements]
+            (kept if any(self.selection.takes(each.id) for each in requirements) else left).append(item)
+        if left:
+            items[:] = kept
+            self.config.hook.pytest_deselected(items=left)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Give the test a folder for its evidence."""
+        folder = TestFolder(self._run.out / "evidence" / slug(item.nodeid))
+        item.stash[_PROGRESS] = _Progress(folder)
+        unsubscribe = RECORDER.subscribe(folder)
+        try:
+            return (yield)
+        finally:
+            unsubscribe()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Leave out what this cluster has no features for."""
+        needs = dict.fromkeys(name for requirement in requirements_of(item) for name in requirement.needs)
+        missing = self._run.features.missing(needs)
+        if missing is not None:
+            raise NotApplicable(missing.name, missing.evidence)
+
+    # Innermost of the wrappers: Allure's and JUnit's see what is made of the report here.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Judge the phase, keep its evidence, and put both into the report."""
+        error = call.excinfo.value if call.excinfo else None
+        requirements = requirements_of(item)
+        verdict, reason = judge(call.when, error)
+        if verdict is Verdict.LIFTED:
+            verdict, reason = _lifted(requirements, reason)
+        as_skip = isinstance(error, NotApplicable) or (verdict is Verdict.LIFTED and self.report_lifted)
+        if as_skip:
+            said = f"lifted: {reason}" if isinstance(error, Lifted) else reason
+            call.excinfo = pytest.CallInfo.from_call(lambda: pytest.skip(said), call.when).excinfo
+        report = yield
+        if as_skip:
+            file, line, _ = item.location
+            report.longrepr = (file, (line or 0) + 1, f"Skipped: {said}")
+        progress = item.stash[_PROGRESS]
+        if verdict in ALARMING and not as_skip:
+            self._snapshot(report, first=not progress.alarmed)
+            progress.alarmed = True
+        _redact(report)
+        self._properties(item, report, requirements, verdict, reason)
+        setattr(report, PHASE, self._phase(progress, requirements, verdict, reason).to_plain())
+        return report
+
+    @property
+    def _run(self) -> RunContext:
+        return self.config.stash[RUN]
+
+    def _snapshot(self, report: pytest.TestReport, first: bool) -> None:
+        attach(f"traceback of {report.when}", report.longreprtext, TEXT)
+        if first:
+            cluster = self._run.cluster
+            SNAPSHOTS.take(connect(cluster.kubeconfig, cluster.context))
+
+    def _phase(
+        self, progress: _Progress, requirements: list[Requirement], verdict: Verdict | None, reason: str
+    ) -> Phase:
+        folder = progress.folder
+        phase = Phase(
+            requirements=tuple(requirement.id for requirement in requirements),
+            verdict=verdict,
+            reason=reason,
+            figures=tuple(folder.figures[progress.figures :]),
+            evidence=_relative(folder.files[progress.files :], self._run.out),
+            notes=tuple(folder.notes[progress.notes :]),
+        )
+        progress.figures, progress.files = len(folder.figures), len(folder.files)
+        progress.notes = len(folder.notes)
+        return phase
+
+    def _properties(
+        self,
+        item: pytest.Item,
+        report: pytest.TestReport,
+        requirements: list[Requirement],
+        verdict: Verdict | None,
+        reason: str,
+    ) -> None:
+        """Verdict and reason for JUnit, which writes the properties of the last phase."""
+        known = {name for name, _ in item.user_properties}
+        new: list[tuple[str, object]] = []
+        if verdict is not None and "verdict" not in known:
+            new = [("verdict", verdict.value), ("reason", reason)]
+        elif report.when == "teardown" and "verdict" not in known:
+            limitation = bool(requirements) and all(each.kind is Kind.LIMITATION for each in requirements)
+            new = [("verdict", (Verdict.CONFIRMED if limitation else Verdict.PASSED).value)]
+        item.user_properties += new
+        report.user_properties += new
+
+
+def _lifted(requirements: list[Requirement], reason: str) -> tuple[Verdict, str]:
+    """Lifted, unless the test verifies something that is no limitation."""
+    for requirement in requirements:
+        verdict, explained = for_requirement(requirement, Verdict.LIFTED, reason)
+        if verdict is not Verdict.LIFTED:
+            return verdict, explained
+    return Verdict.LIFTED, reason
+
+
+def _relative(files: Iterable[Path], out: Path) -> tuple[str, ...]:
+    return tuple(file.relative_to(out).as_posix() for file in files)
+
+
+def _redact(report: pytest.TestReport) -> None:
+    """Take secrets out of what pytest itself will print and write."""
+    text = report.longreprtext
+    if REDACTOR.text(text) != text:
+        report.longrepr = REDACTOR.text(text)
+    report.sections = [(name, REDACTOR.text(content)) for name, content in report.sections]
