@@ -1,0 +1,113 @@
+"""The manifest of a virtual machine, as pure functions.
+
+Networks are given as ``Nic``s. On a primary user-defined network the NIC is ``pod: {}`` with binding ``l2bridge``,
+a plugin that OVN-Kubernetes registers; ``bridge``, ``masquerade`` and ``passt`` are KubeVirt's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.kube.api import RUN_LABEL, Object
+from conformance.kube.manifests import GROUP_LABEL, apart, labelled, on_node
+from conformance.kube.resources import VMS
+
+ADDRESSES_ANNOTATION = "network.kubevirt.io/addresses"
+CORE_BINDINGS = {
+    "bridge": "bridge",
+    "masquerade": "masquerade",
+    "passt": "passtBinding",
+    "sriov": "sriov",
+}
+
+
+@dataclass(frozen=True)
+class Nic:
+    """One network interface: on the pod network, or on the attachment ``nad`` (``name`` or ``namespace/name``)."""
+
+    name: str = "default"
+    binding: str = "l2bridge"
+    nad: str | None = None
+    mac: str | None = None
+    addresses: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+
+    def interface(self) -> Object:
+        """The entry of ``domain.devices.interfaces``."""
+        core = CORE_BINDINGS.get(self.binding)
+        entry: Object = {"name": self.name, **({core: {}} if core else {"binding": {"name": self.binding}})}
+        if self.mac:
+            entry["macAddress"] = self.mac
+        if self.ports:
+            entry["ports"] = [{"port": port} for port in self.ports]
+        return entry
+
+    def network(self) -> Object:
+        """The entry of ``networks``."""
+        if self.nad:
+            return {"name": self.name, "multus": {"networkName": self.nad}}
+        return {"name": self.name, "pod": {}}
+
+
+def virtual_machine(
+    name: str,
+    namespace: str,
+    run_id: str,
+    image: str,
+    user: str,
+    password: str | None,
+    binding: str = "l2bridge",
+    node: str | None = None,
+    nics: Sequence[Nic] | None = None,
+    apart_from: str | None = None,
+    memory: str = "256Mi",
+    labels: Mapping[str, str] | None = None,
+    network_data: str | None = None,
+    grace: int = 5,
+) -> Object:
+    """A VM that runs from a container disk and lets ``user`` log in on its serial console.
+
+    ``node`` ties it to a node by host name, ``apart_from`` names a group whose members go to different nodes. The
+    user data is in the manifest in clear: register ``password`` for redaction before the manifest is recorded.
+    """
+    nics = [Nic(binding=binding)] if nics is None else list(nics)
+    own = {RUN_LABEL: run_id, **({GROUP_LABEL: apart_from} if apart_from else {})}
+    addresses = {nic.name: list(nic.addresses) for nic in nics if nic.addresses}
+    metadata: dict[str, Any] = {"labels": {**(labels or {}), **own}}
+    if addresses:
+        metadata["annotations"] = {ADDRESSES_ANNOTATION: json.dumps(addresses)}
+    devices = {
+        "disks": [{"name": disk, "disk": {"bus": "virtio"}} for disk in ("root", "cloud-init")],
+        "interfaces": [nic.interface() for nic in nics],
+        "rng": {},
+    }
+    cloud_init = {"userData": user_data(user, password), **({"networkData": network_data} if network_data else {})}
+    template = {
+        "domain": {"memory": {"guest": memory}, "devices": devices},
+        "networks": [nic.network() for nic in nics],
+        "volumes": [
+            {"name": "root", "containerDisk": {"image": image}},
+            {"name": "cloud-init", "cloudInitNoCloud": cloud_init},
+        ],
+        "terminationGracePeriodSeconds": grace,
+        **on_node(node),
+        **(apart(apart_from) if apart_from else {}),
+    }
+    obj = labelled(VMS, name, run_id, namespace, labels)
+    obj["spec"] = {"runStrategy": "Always", "template": {"metadata": metadata, "spec": template}}
+    return obj
+
+
+def user_data(user: str, password: str | None) -> str:
+    """cloud-config that sets the password and allows it on the console and over SSH.
+
+    Never empty: without user data, cloud-init in KubeVirt's Alpine image searches for minutes.
+    """
+    config: dict[str, Any] = {"user": user, "ssh_pwauth": password is not None}
+    if password is not None:
+        config |= {"password": password, "chpasswd": {"expire": False}}
+    # JSON is YAML: values are quoted, whatever a password holds.
+    return "#cloud-config\n" + "".join(f"{key}: {json.dumps(value)}\n" for key, value in config.items())
