@@ -25,7 +25,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 _CLONE_NEWNET = 0x40000000
-_MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 0x100000
+_MS_BIND = 0x1000
 _MNT_DETACH = 2
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -43,7 +43,7 @@ def exists(namespace: str) -> bool:
 def create(namespace: str) -> None:
     """Make a namespace with ``lo`` up; ``FileExistsError`` if the name is taken. Call it from a worker thread."""
     path = FOLDER / namespace
-    _share_folder()
+    FOLDER.mkdir(mode=0o755, exist_ok=True)
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o444))
     try:
         with _returning():
@@ -128,15 +128,6 @@ def _returning() -> Iterator[None]:
         if result != 0:
             # A pooled thread stuck in a strange namespace would poison whatever runs on it next.
             os.abort()
-
-
-def _share_folder() -> None:
-    # As `ip netns` does: the names must be seen from, and be removable in, every mount namespace.
-    if FOLDER.is_mount():
-        return
-    FOLDER.mkdir(mode=0o755, exist_ok=True)
-    _mount(FOLDER, FOLDER, _MS_BIND | _MS_REC)
-    _mount("none", FOLDER, _MS_SHARED | _MS_REC)
 
 
 def _mount(source: str | Path, target: Path, flags: int) -> None:
