@@ -40,7 +40,8 @@ async def run(state: Path) -> None:
         loop.add_signal_handler(number, ended.set)
     ready = state / "ready" / "controllers"
     ready.unlink(missing_ok=True)
-    async with Client.from_kubeconfig(config.kubeconfig, user_agent="controllers", faults=faults) as client:
+    access = state / "pki" / "controllers.kubeconfig"
+    async with Client.from_kubeconfig(access, user_agent="controllers", faults=faults) as client:
         await manifests.install(client)
         context = Context(client, config, faults, Informers(client))
         controllers: list[Controller] = []

@@ -41,7 +41,7 @@ def choose(pod: Object, nodes: Sequence[Object], pods: Iterable[Object], namespa
         else:
             reasons[reason] += 1
     if not fitting:
-        why = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+        why = ", ".join(sorted(f"{number} {reason}" for reason, number in reasons.items()))
         total = len(nodes)
         raise Unschedulable(
             f"0/{total} nodes are available: {why}. preemption: 0/{total} nodes are available: "

@@ -148,11 +148,6 @@ class Controller:
                 with suppress(asyncio.CancelledError):
                     await task
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is queued or running now (what waits for its time does not count)."""
-        return not self._running and not self._waiting
-
     def _schedule(self, key: Key, after: float) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + after

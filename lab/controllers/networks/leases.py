@@ -94,14 +94,16 @@ class Leases:
         claim = self._claim_of(holder)
         if claim is not None:
             metadata = claim["metadata"]
-            facts = {"claim": metadata["name"], "namespace": metadata["namespace"]}
+            vm = (metadata.get("labels") or {}).get(claims.VM_LABEL)
+            facts = {"claim": metadata["name"], "namespace": metadata["namespace"], "vm": vm}
             if self._faults.decide("claims.keep-on-stop", True, **facts):
                 return
             await claims.forget(self._client, claim)
         self._release(pool, holder)
 
     def _from_pool(self, pool: Pool, owner: str, request: Request) -> tuple[str, ...]:
-        if request.addresses and self._faults.decide("addresses.honour-request", True, owner=owner):
+        honoured = self._faults.decide("addresses.honour-request", True, owner=owner)
+        if request.addresses and honoured:
             return pool.hold(owner, request.addresses)
         avoid: tuple[str, ...] = ()
         avoid = self._faults.decide("addresses.avoid", avoid, owner=owner, subnets=pool.subnets)

@@ -25,7 +25,7 @@ from lab.controllers.networks.annotation import (
     pod_networks,
     read_pod_networks,
 )
-from lab.controllers.networks.definition import Attachment
+from lab.controllers.networks.definition import Attachment, Definition
 from lab.controllers.networks.leases import ClaimAwaited, Leases
 from lab.controllers.networks.lines import Line, Lines
 from lab.controllers.networks.registry import MissingPrimary, Registry
@@ -138,30 +138,20 @@ class PodNetworks:
         name = network_port(pod, attachment)
         addresses, holder = await self._leases.take(pool, owner_of(pod), request, pod)
         facts = {"network": definition.network, "namespace": pod["metadata"]["namespace"], "pod": uid, "port": name}
-        present = self._lines.get(name)
-        if present is not None and not self._faults.decide("addresses.keep-on-migration", True, **facts):
+        if self._lines.get(name) and not self._faults.decide("addresses.keep-on-migration", True, **facts):
             addresses = self._leases.again(pool, holder)
-        mac = self._mac(definition.network, holder, addresses, request, name)
-        mac = self._faults.decide("mac.of", mac, **facts)
-        line = self._lines.join(
-            Line(
-                workload_of(pod),
-                Port(
-                    name,
-                    self._faults.decide("ports.network", definition.network, **facts),
-                    mac,
-                    _bare(addresses),
-                    nodes=(node,),
-                    dhcp=is_launcher(pod) and definition.primary and definition.topology == "layer2",
-                    hostname=machine_of(workload_of(pod)),
-                ),
-                pool,
-                holder,
-                addresses,
-                moves=is_launcher(pod),
-            ),
-            uid,
+        mac = self._faults.decide("mac.of", self._mac(definition.network, holder, addresses, request, name), **facts)
+        port = Port(
+            name,
+            self._faults.decide("ports.network", definition.network, **facts),
+            mac,
+            _bare(addresses),
+            nodes=(node,),
+            dhcp=self._faults.decide("ports.dhcp", _has_dhcp(pod, definition), **facts),
+            hostname=machine_of(workload_of(pod)),
         )
+        line = Line(workload_of(pod), port, pool, holder, addresses, moves=is_launcher(pod))
+        line = self._lines.join(line, uid)
         await self._registry.realize(definition)
         await self._lines.write(line, self._nodes(pod, placed) if line.moves else None)
         return network_entry(definition, self._registry.host_subnets(definition, node), addresses, mac, name)
@@ -254,13 +244,17 @@ class PodNetworks:
                 definition = attachment.definition
                 pool, moves = self._registry.pool(definition, node), is_launcher(pod)
                 holder = pool.holder(addresses) or owner_of(pod)
-                dhcp = moves and definition.primary and definition.topology == "layer2"
                 hostname = machine_of(workload_of(pod))
+                dhcp = _has_dhcp(pod, definition)
                 port = replace(port, network=definition.network, dhcp=dhcp, hostname=hostname)
             if addresses:
                 pool.hold(holder, addresses)
             line = Line(workload_of(pod), port, pool, holder, addresses, moves)
             self._lines.join(line, pod["metadata"]["uid"])
+
+
+def _has_dhcp(pod: Object, definition: Definition) -> bool:
+    return is_launcher(pod) and definition.primary and definition.topology == "layer2"
 
 
 def _bare(addresses: Sequence[str]) -> tuple[str, ...]:
