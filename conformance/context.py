@@ -68,12 +68,17 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Shared:
-    """What the controller decides and every worker must know, beside the options."""
+    """What the controller decides and every worker must know.
+
+    ``options`` are pytest's as the controller has them, the lab's suggestions and the places of results included:
+    xdist gives its workers the command line alone.
+    """
 
     run_id: str
     environment: str
     password: str = field(repr=False)
     features: FeatureSet = field(default_factory=FeatureSet)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """One string, as xdist passes it on."""
@@ -82,6 +87,7 @@ class Shared:
             "environment": self.environment,
             "password": self.password,
             "features": self.features.to_list(),
+            "options": dict(self.options),
         }
         return json.dumps(plain)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +41,7 @@ class Controller:
         self._config = config
         self._values: argparse.Namespace = config.option
         self._index = index
+        self._given_kubeconfig = config.option.udn_kubeconfig
         self._base = config.invocation_params.dir
         self._began = time.monotonic()
         self._started = datetime.now(UTC)
@@ -78,23 +80,18 @@ class Controller:
         options.merge(self._values, provided.run_options)
         options.check(self._values)
         self._values.udn_kubeconfig = str(provided.kubeconfig)
-        self._shared = Shared(self._shared.run_id, provided.environment, self._shared.password)
+        self._shared = replace(self._shared, environment=provided.environment)
 
     def _examine(self) -> None:
         values, shared = self._values, self._shared
         kubeconfig = (self._base / values.udn_kubeconfig).absolute()
-        # Absolute, as workers may stand in another directory.
         values.udn_kubeconfig = str(kubeconfig)
         REDACTOR.register(*kubeconfig_secrets(kubeconfig))
         given = Given(values.udn_virtctl, values.udn_outside, values.udn_interface_binding or "l2bridge")
         self._found = examine(kubeconfig, values.udn_context, options.timeouts(values), given)
         features = self._found.features.with_overrides(options.overrides(values))
-        self._shared = Shared(shared.run_id, shared.environment, shared.password, features)
+        self._shared = replace(shared, features=features)
         self._config.stash[RUN] = build(values, self._shared, self._base)
-        self._say(f"run {shared.run_id} on {shared.environment} {self._found.server}")
-        reporter = self._terminal()
-        if reporter is not None and self._config.option.verbose >= 0:
-            terminal.features_table(reporter, features)
 
     def _give_up(self, session: pytest.Session, problem: str) -> None:
         """End with the results of a run that could not begin, JUnit's included."""
@@ -108,7 +105,18 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker of xdist what this process decided."""
-        node.workerinput[WORKER_KEY] = self._shared.to_json()
+        names = (*(option.name for option in options.OPTIONS), "allure_report_dir")
+        values = {name: getattr(self._values, name) for name in names}
+        node.workerinput[WORKER_KEY] = replace(self._shared, options=values).to_json()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Tell what was found, below pytest's own header."""
+        reporter = self._terminal()
+        if self._found is not None and reporter is not None:
+            self._say(f"run {self._shared.run_id} on {self._shared.environment} {self._found.server}")
+            if self._config.option.verbose >= 0:
+                terminal.features_table(reporter, self._shared.features)
 
     # -- while they run -----------------------------------------------------------------------------------------
 
@@ -128,6 +136,13 @@ class Controller:
             errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
             self._broken[report.nodeid] = REDACTOR.text((errors or lines or ["unknown"])[-1])
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:
+        """Count a test that killed its worker as done: scheduling by scope would hand it to the next worker."""
+        for unit in getattr(sched, "workqueue", {}).values():
+            if crashitem in unit:
+                unit[crashitem] = True
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_report_teststatus(self) -> Generator[None, tuple[str, object, object], tuple[str, object, object]]:
         """Keep pytest's counts, and leave the line of each test to this plugin."""
@@ -141,7 +156,7 @@ class Controller:
         if plain is not None:
             phase, last = Phase.from_plain(plain), report.when == "teardown"
         elif str(report.when) == "???":  # xdist's report of a worker that died
-            reason = REDACTOR.text(" ".join(report.longreprtext.split()))
+            reason = REDACTOR.text(" ".join(str(report.longrepr).split()))
             phase, last = Phase(self._index.ids_of(nodeid), Verdict.BLOCKED, reason), True
         else:
             return
@@ -167,7 +182,7 @@ class Controller:
             started=self._started,
             seconds=time.monotonic() - self._began,
             environment=self._environment(),
-            plan=Plan(frozenset(self._planned), self._left_out_by(), dict(self._broken)),
+            plan=Plan(frozenset(self._planned), self._left_out_by(), dict(self._broken), bool(self._values.maxfail)),
             index=self._index,
             records=tuple(self._stream.records),
             unfinished=tuple(self._stream.unfinished()),
@@ -217,7 +232,7 @@ class Controller:
             name = ("--lab-name", values.udn_lab_name) if values.udn_lab_name else ()
             return ("udn-conformance", "run", "--lab", *name)
         context = ("--context", values.udn_context) if values.udn_context else ()
-        return ("udn-conformance", "run", "--kubeconfig", str(values.udn_kubeconfig), *context)
+        return ("udn-conformance", "run", "--kubeconfig", str(self._given_kubeconfig), *context)
 
     def _terminal(self) -> Any:
         return self._config.pluginmanager.getplugin("terminalreporter")

@@ -49,7 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARKER}(*ids): the requirements that a test verifies")
     try:
         index = None
-        if not hasattr(config, "workerinput"):
+        if hasattr(config, "workerinput"):
+            _join(config)
+        else:
             options.check(config.option)
             index = _index(config)
         selection = options.selection(config.option)
@@ -58,9 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if _only_shows(config):
         return
     _redact_allure(config)
-    if index is None:
-        _join(config)
-    else:
+    if index is not None:
         keep_results_apart(config.option, config.invocation_params.dir)
         _clear(config)
         config.pluginmanager.register(Controller(config, index), "udn-conformance-controller")
@@ -95,6 +95,7 @@ def _only_shows(config: pytest.Config) -> bool:
 def _join(config: pytest.Config) -> None:
     """Take part in a run as a worker."""
     shared = Shared.from_json(config.workerinput[WORKER_KEY])  # type: ignore[attr-defined]
+    vars(config.option).update(shared.options)
     run = build(config.option, shared, config.invocation_params.dir)
     REDACTOR.register(shared.password, *kubeconfig_secrets(run.cluster.kubeconfig))
     config.stash[RUN] = run

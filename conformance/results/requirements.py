@@ -60,8 +60,10 @@ def _not_run(tests: Iterable[SuiteTest], run: Run, alone: bool) -> list[tuple[Ve
             found.append((Verdict.BLOCKED, f"{test.path} cannot be collected: {run.plan.broken_files[test.path]}"))
         elif test.nodeid in planned and run.ending.interrupted:
             found.append((Verdict.BLOCKED, "the run was interrupted before this test ended"))
+        elif test.nodeid in planned and run.plan.stops_early:
+            found.append((Verdict.EXCLUDED, "the run stopped at an earlier failure, as asked for (-x)"))
         elif test.nodeid in planned:
-            found.append((Verdict.EXCLUDED, "the run stopped before this test"))
+            found.append((Verdict.BLOCKED, "the run ended before this test"))
         elif alone:
             found.append((Verdict.EXCLUDED, f"left out by {run.plan.left_out_by or 'the selection'}"))
     return found

@@ -38,11 +38,15 @@ class Environment:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was to be run: pytest's ids of the tests, and why the others were not among them."""
+    """What was to be run: pytest's ids of the tests, and why the others were not among them.
+
+    ``stops_early`` tells that the user wants an end at the first failures (``-x``).
+    """
 
     planned: frozenset[str] = frozenset()
     left_out_by: str = ""
     broken_files: Mapping[str, str] = field(default_factory=dict)
+    stops_early: bool = False
 
 
 @dataclass(frozen=True)
