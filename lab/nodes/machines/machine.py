@@ -1,0 +1,199 @@
+"""A machine: one QEMU process in a pod's network namespace, its console, its monitor, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from qemu.qmp import EventListener, Message
+
+from lab import netns
+from lab.guest.image import GuestImage
+from lab.nodes.machines import command
+from lab.nodes.machines.acceleration import Accelerator
+from lab.nodes.machines.command import MachineSpec
+from lab.nodes.machines.console import ConsoleHub
+from lab.nodes.machines.monitor import MachineError, Monitor
+
+_LOG = logging.getLogger(__name__)
+_BUTTON_PAUSE = 1.0  # seconds between two presses: a guest that is still booting misses the first
+_SHUT_DOWN_BY_GUEST = "guest-shutdown"
+
+
+@dataclass(frozen=True)
+class End:
+    """How a machine ended."""
+
+    clean: bool
+    """The guest shut itself down, or QEMU was told to quit; else it crashed or was killed."""
+    why: str
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a machine runs: the image and accelerator of this host, its pod's namespace, a folder for its files."""
+
+    image: GuestImage
+    accelerator: Accelerator
+    netns: str
+    folder: Path
+
+
+class Machine:
+    """A running machine. Owned by the process that started it, and killed with it."""
+
+    def __init__(self, spec: MachineSpec, host: Host, process: asyncio.subprocess.Process) -> None:
+        self.spec = spec
+        self.host = host
+        self.monitor = Monitor(spec.name)
+        self.console: ConsoleHub
+        self.resets = 0
+        """How often the guest was reset: reboots from inside, mostly."""
+        self._process = process
+        self._shutdown: str | None = None
+        self._ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reset_seen = asyncio.Event()
+
+    @classmethod
+    async def start(cls, spec: MachineSpec, host: Host, incoming: bool = False) -> Machine:
+        """Start QEMU; ``incoming`` leaves it waiting for a migration. :class:`MachineError` says why it did not."""
+        host.folder.mkdir(parents=True, exist_ok=True)
+        monitor, monitor_theirs = socket.socketpair()
+        serial, serial_theirs = socket.socketpair()
+        with monitor_theirs, serial_theirs:
+            theirs = (monitor_theirs.fileno(), serial_theirs.fileno())
+            argv = command.arguments(spec, host.image, host.accelerator, *theirs, incoming)
+            process = await _spawn(argv, host, theirs)
+        machine = cls(spec, host, process)
+        machine.console = ConsoleHub(serial, host.folder / "console.log")
+        machine.console.start()
+        machine._tasks.append(asyncio.create_task(machine._wait()))
+        try:
+            await machine.monitor.connect(monitor)
+        except MachineError as error:
+            await machine.kill()
+            raise MachineError(f"machine {spec.name}: {machine.complaint() or error}") from error
+        machine._tasks.append(asyncio.create_task(machine._follow()))
+        return machine
+
+    @property
+    def pid(self) -> int:
+        """QEMU's process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether QEMU is there."""
+        return not self._ended.done()
+
+    async def ended(self) -> End:
+        """How the machine ended, when it has."""
+        return await asyncio.shield(self._ended)
+
+    async def next_reset(self) -> None:
+        """Return when the guest is next reset."""
+        self._reset_seen.clear()
+        await self._reset_seen.wait()
+
+    async def pause(self) -> None:
+        """Stop the processors."""
+        await self.monitor.execute("stop")
+
+    async def resume(self) -> None:
+        """Let the processors go on."""
+        await self.monitor.execute("cont")
+
+    async def power_down(self, limit: float) -> End:
+        """Press the power button until the guest is off; what is left of it after ``limit`` seconds is killed."""
+        presses = asyncio.create_task(self._press_button())
+        try:
+            async with asyncio.timeout(limit):
+                return await self.ended()
+        except TimeoutError:
+            return await self.kill()
+        finally:
+            presses.cancel()
+
+    async def quit(self) -> End:
+        """End QEMU, whatever its guest does."""
+        with suppress(MachineError):
+            await self.monitor.execute("quit")
+        return await self.ended()
+
+    async def kill(self) -> End:
+        """End QEMU's process."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+        return await self.ended()
+
+    def complaint(self) -> str:
+        """The last line that QEMU wrote to its log."""
+        with suppress(FileNotFoundError):
+            lines = (self.host.folder / "qemu.log").read_text(errors="replace").strip().splitlines()
+            return lines[-1] if lines else ""
+        return ""
+
+    async def _press_button(self) -> None:
+        with suppress(MachineError):
+            while True:
+                await self.monitor.execute("system_powerdown")
+                await asyncio.sleep(_BUTTON_PAUSE)
+
+    async def _follow(self) -> None:
+        async with self.monitor.events("SHUTDOWN", "RESET") as events:
+            await self._note(events)
+
+    async def _note(self, events: EventListener) -> None:
+        event: Message
+        async for event in events:
+            data = event.get("data")
+            reason = str(data.get("reason")) if isinstance(data, dict) else ""
+            _LOG.info("machine %s: %s %s", self.spec.name, event["event"], reason)
+            if event["event"] == "SHUTDOWN":
+                self._shutdown = reason
+            else:
+                self.resets += 1
+                self._reset_seen.set()
+
+    async def _wait(self) -> None:
+        status = await self._process.wait()
+        # QEMU's last events may still be on their way through the monitor.
+        await self.monitor.close()
+        await asyncio.sleep(0)
+        await self.console.close()
+        for task in self._tasks[1:]:
+            task.cancel()
+        self._ended.set_result(self._end(status))
+
+    def _end(self, status: int) -> End:
+        if status < 0:
+            return End(False, f"QEMU was killed by signal {-status}")
+        if status:
+            return End(False, f"QEMU ended with status {status}: {self.complaint() or 'no message'}")
+        if self._shutdown == _SHUT_DOWN_BY_GUEST:
+            return End(True, "the guest shut down")
+        return End(True, "QEMU was told to quit")
+
+
+async def _spawn(argv: list[str], host: Host, descriptors: tuple[int, ...]) -> asyncio.subprocess.Process:
+    with (host.folder / "qemu.log").open("ab") as log:
+        try:
+            return await asyncio.create_subprocess_exec(
+                *["setpriv", "--pdeathsig", "KILL", "--", *netns.command(host.netns, argv)],
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=descriptors,
+                cwd=host.folder,
+                env={**os.environ, "LC_ALL": "C"},
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise MachineError(f"{error.filename} is not installed") from error

@@ -1,0 +1,174 @@
+"""Moves a running guest from one QEMU to another over a TCP connection between two nodes' namespaces.
+
+The processes of this lab make the sockets, inside the nodes' namespaces, and pass them to QEMU: the stream of the
+guest's memory takes the nodes' network, although each QEMU lives in a pod's namespace. Guest memory is copied while
+the guest runs; it stops for the rest, some tens of milliseconds. The source waits for the target's word (return
+path) before it counts the move as done, so never both of them, and never neither, run the guest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from lab import netns
+from lab.nodes.machines.machine import Machine
+from lab.nodes.machines.monitor import MachineError
+
+_CAPABILITIES = {"events": True, "return-path": True}
+_PARAMETERS = {"downtime-limit": 100, "max-bandwidth": 4 << 30}
+_OVER = frozenset({"completed", "failed", "cancelled"})
+_STREAM = "migration"
+
+
+class MigrationFailed(Exception):
+    """A migration did not come to its end; the guest runs where it ran."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a move took, by QEMU's own account."""
+
+    total: float
+    """Seconds."""
+    downtime: float
+    """Seconds during which no processor of the guest ran."""
+    bytes: int
+
+
+class Listener:
+    """A TCP port of a node, at which the stream of one guest is awaited."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self._server = server
+
+    @classmethod
+    async def open(cls, namespace: str, address: str) -> Listener:
+        """Listen at ``address`` in a namespace, at a port that the kernel chooses."""
+        server = await netns.open_socket(namespace)
+        try:
+            server.bind((address, 0))
+            server.listen(1)
+        except OSError:
+            server.close()
+            raise
+        return cls(server)
+
+    @property
+    def port(self) -> int:
+        """The port's number."""
+        return int(self._server.getsockname()[1])
+
+    async def receive(self, machine: Machine) -> None:
+        """Wait for the source's connection and give it to ``machine``, which was started ``incoming``."""
+        try:
+            connection, _ = await asyncio.get_running_loop().sock_accept(self._server)
+        finally:
+            self.close()
+        with connection:
+            await machine.monitor.pass_socket(_STREAM, connection)
+            await machine.monitor.execute("migrate-incoming", uri=f"fd:{_STREAM}")
+
+    def close(self) -> None:
+        """Give up the port."""
+        self._server.close()
+
+
+async def prepare_target(machine: Machine, announce: bool = True) -> None:
+    """Ready a machine started ``incoming``; without ``announce`` it will not tell the network where it is."""
+    await _set_up(machine)
+    if not announce:
+        await machine.monitor.execute("migrate-set-parameters", announce_rounds=0)
+
+
+async def announce(machine: Machine) -> None:
+    """Tell the network where the guest is: RARP on each NIC."""
+    parameters = {"initial": 50, "max": 550, "rounds": 5, "step": 100}
+    await machine.monitor.execute("announce-self", **parameters)
+
+
+async def arrived(machine: Machine) -> None:
+    """Return when the guest is wholly on the target; :class:`MachineError` if its QEMU ends before."""
+    async with machine.monitor.events("MIGRATION") as events:
+        info = await machine.monitor.execute("query-migrate")
+        if info.get("status") == "completed":
+            return
+        over = asyncio.create_task(_end_of(events))
+        ended = asyncio.create_task(machine.ended())
+        try:
+            await asyncio.wait({over, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done() or over.result() != "completed":
+                raise MachineError(f"the target ended before the guest arrived: {(await machine.kill()).why}")
+        finally:
+            over.cancel()
+            ended.cancel()
+
+
+async def send(machine: Machine, namespace: str, address: str, port: int, limit: float) -> Transfer:
+    """Move the guest of ``machine`` to the listener at ``address``; it is paused here when this returns.
+
+    Raises :class:`MigrationFailed` with the reason, the guest running as before; :class:`MachineError` when the
+    source's own QEMU is gone.
+    """
+    try:
+        async with asyncio.timeout(limit):
+            connection = await netns.open_socket(namespace)
+            with connection:
+                await asyncio.get_running_loop().sock_connect(connection, (address, port))
+                await machine.monitor.pass_socket(_STREAM, connection)
+    except (OSError, TimeoutError) as error:
+        raise MigrationFailed(f"no connection to the target at {address}:{port}: {error or 'time is up'}") from error
+    await _set_up(machine)
+    ran = bool((await machine.monitor.execute("query-status"))["running"])
+    async with machine.monitor.events("MIGRATION") as events:
+        await machine.monitor.execute("migrate", uri=f"fd:{_STREAM}")
+        status = await _await_end(machine, events, limit)
+    return await _outcome(machine, status, ran)
+
+
+async def cancel(machine: Machine) -> None:
+    """Call a migration off; :func:`send` then raises."""
+    await machine.monitor.execute("migrate_cancel")
+
+
+async def _set_up(machine: Machine) -> None:
+    capabilities = [{"capability": name, "state": state} for name, state in _CAPABILITIES.items()]
+    await machine.monitor.execute("migrate-set-capabilities", capabilities=capabilities)
+    await machine.monitor.execute("migrate-set-parameters", **{k.replace("-", "_"): v for k, v in _PARAMETERS.items()})
+
+
+async def _await_end(machine: Machine, events: Any, limit: float) -> str:
+    ended = asyncio.create_task(machine.ended())
+    over = asyncio.create_task(_end_of(events))
+    try:
+        done, _ = await asyncio.wait({ended, over}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        if over in done:
+            return over.result()
+        if ended in done:
+            raise MachineError(f"the source ended during the migration: {ended.result().why}")
+        await cancel(machine)
+        await over
+        raise MigrationFailed(f"not done after {limit:.0f} s; called off")
+    finally:
+        ended.cancel()
+        over.cancel()
+
+
+async def _end_of(events: Any) -> str:
+    async for event in events:
+        status = str(event["data"]["status"])
+        if status in _OVER:
+            return status
+    return "failed"
+
+
+async def _outcome(machine: Machine, status: str, ran: bool) -> Transfer:
+    info = await machine.monitor.execute("query-migrate")
+    if status == "completed":
+        return Transfer(info["total-time"] / 1000, info["downtime"] / 1000, info["ram"]["transferred"])
+    # QEMU lets the guest go on by itself when a migration fails; after a failure at the very end it may not.
+    if ran and not (await machine.monitor.execute("query-status"))["running"]:
+        await machine.resume()
+    raise MigrationFailed("called off" if status == "cancelled" else info.get("error-desc") or "QEMU gave no reason")
