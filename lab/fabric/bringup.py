@@ -12,6 +12,7 @@ import sys
 from ipaddress import ip_network
 from pathlib import Path
 
+from lab import netns
 from lab.config import (
     GATEWAY_ROUTER,
     GATEWAY_SUBNET,
@@ -32,7 +33,7 @@ from lab.processes import Processes, ProcessFailed
 
 CLUSTER_ROUTE = "10.244.0.0/16"
 SOCKET_LIMIT = 10.0  # seconds
-_SOCKET_INTERVAL = 0.005  # seconds; a daemon tells nobody that it listens
+_SOCKET_INTERVAL = 0.005  # seconds
 
 
 class Fabric:
@@ -65,7 +66,7 @@ class Fabric:
         config = self._config
         net, out = config.netns("net"), config.netns("out")
         for name in (net, out, *(config.netns(node.name) for node in config.nodes)):
-            links.create_namespace(name)
+            netns.create(name)
         links.create_bridge(net, "underlay")
         links.create_bridge(net, "management")
         links.create_cable((net, "out"), (out, "eth0"), mac=mac_of(GATEWAY_ROUTER))
@@ -139,7 +140,7 @@ async def _run(*argv: str) -> None:
 async def _listening(path: Path) -> None:
     try:
         async with asyncio.timeout(SOCKET_LIMIT):
-            while not _accepts(path):
+            while not _accepts(path):  # noqa: ASYNC110 (a daemon tells nobody that it listens)
                 await asyncio.sleep(_SOCKET_INTERVAL)
     except TimeoutError as error:
         raise TimeoutError(f"nothing listens at {path} after {SOCKET_LIMIT:g} s") from error

@@ -65,9 +65,10 @@ def ensure_egress(rows: Rows, network: str, router: Any, node: str, subnets: tup
 def remove_egress(rows: Rows, router: str) -> None:
     """Take away what :func:`ensure_egress` made outside the router itself."""
     switch = rows.find("Logical_Switch", names.EXTERNAL_SWITCH)
-    for port in switch.ports if switch is not None else ():
-        if port.name == f"etor-{router}":
-            switch.delvalue("ports", port)
+    if switch is not None:
+        for port in switch.ports:
+            if port.name == f"etor-{router}":
+                switch.delvalue("ports", port)
     binding = _binding(rows, f"rtoe-{router}")
     if binding is not None:
         binding.delete()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,9 +88,7 @@ class Northbound:
     async def wait_chassis(self, nodes: tuple[str, ...], limit: float = SYNC_LIMIT) -> None:
         """Wait until those nodes have registered; ``TimeoutError`` else."""
         for node in nodes:
-            await self._southbound.until(
-                "Chassis", lambda row, node=node: row.name == node, limit, f"node {node} to register"
-            )
+            await self._southbound.until("Chassis", partial(_is_named, node), limit, f"node {node} to register")
 
     async def sync(self, limit: float = SYNC_LIMIT) -> None:
         """Wait until every node has done all that was written until now; ``TimeoutError`` else."""
@@ -109,3 +108,7 @@ class Northbound:
 
     async def _transact(self, function: Callable[[Rows], T], **facts: Any) -> T:
         return await self._northbound.transact(lambda idl, txn: function(Rows(idl, txn, self._faults, **facts)))
+
+
+def _is_named(name: str, row: Any) -> bool:
+    return bool(row.name == name)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from lab import netns
 from lab.config import LabConfig
 from lab.fabric import links
 from lab.fabric.bringup import Fabric
@@ -77,7 +78,7 @@ class Bench:
         self.run(self.northbound.close())
         self.run(self.processes.end([owned.name for owned in self.processes.owned()]))
         for name in links.namespaces(self.config.prefix):
-            links.remove_namespace(name)
+            netns.remove(name)
         shutil.rmtree(self.config.state, ignore_errors=True)
 
     def workload(self, network: str, node: str, ip: str, **port: Any) -> Workload:
@@ -87,7 +88,7 @@ class Bench:
         namespace, interface = f"{self.config.prefix}-w{number}", f"w{number}"
         mac = mac_of(ip)
         made = Workload(namespace, mac, ip, node, interface, f"{network}_w{number}")
-        links.create_namespace(namespace)
+        netns.create(namespace)
         links.create_cable((self.config.netns(node), interface), (namespace, "eth0"), mac=mac)
         wanted = Port(made.port, network, mac, (ip,) if ip else (), (node,))
         self.run(self.northbound.ensure_port(replace(wanted, **port)))
