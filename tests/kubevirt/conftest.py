@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.client import Client
+from tests.kubevirt.agent import Agent
 from tests.kubevirt.cluster import Nodes, controllers, make_namespace, start_api
 
 Scenario = Callable[[Client, Nodes], Awaitable[None]]
@@ -36,13 +37,15 @@ def run(state: Path) -> Iterator[Run]:
 
     async def cluster() -> None:
         async with controllers(state) as context:
+            agent = Agent(context.client, state / "pki")
             nodes = Nodes(context.client)
             await make_namespace(context.client)
-            await nodes.start()
+            await nodes.start(await agent.start())
             ready.append((context.client, nodes))
             started.set()
             await ended.wait()
             await nodes.stop()
+            await agent.stop()
 
     def work() -> None:
         try:

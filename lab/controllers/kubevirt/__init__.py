@@ -17,7 +17,8 @@ async def build(context: Context) -> Sequence[Controller]:
     """Start virt-api, and give the controllers of this room."""
     config = context.config
     inside = next((node.name for node in config.nodes if node.control_plane), None)
-    api = VirtApi(context.client, config.state / "pki", config.netns(inside) if inside else None)
+    netns = config.netns(inside) if inside else None
+    api = VirtApi(context.client, config.state / "pki", context.faults, netns)
     await api.start()
     context.closers.append(api.stop)
     given = (context.client, context.informers, context.faults)

@@ -101,7 +101,9 @@ class Migrations:
         # Taken before the first await, so that two migrations never count the same free place.
         self._admitted.add(migration["metadata"]["uid"])
         try:
-            pod = await self._client.create(PODS, launcher.migration_target_pod(vmi, migration))
+            pod = launcher.migration_target_pod(vmi, migration)
+            pod = self._faults.alter("vm.launcher-pod", pod, vm=vmi["metadata"]["name"], migration=True)
+            pod = await self._client.create(PODS, pod)
         except AlreadyExists:
             return None
         except Refused as error:
@@ -171,6 +173,7 @@ class Migrations:
         if step.phase == "Succeeded" and vmi is not None:
             # First the VMI: whoever sees the migration succeeded finds the guest's new node there.
             fresh = migration_status.taken_over(vmi, vmi_status.NODE_LABEL)
+            fresh = self._faults.alter("vm.migration-takeover", fresh, vm=vmi["metadata"]["name"])
             if fresh != vmi:
                 vmi = await self._client.replace(VMIS, fresh)
         if step.phase == "Failed":

@@ -72,7 +72,9 @@ class Instances:
                 "Kubevirt configuration",
             )
         try:
-            pod = await self._client.create(PODS, launcher.launcher_pod(vmi))
+            pod = launcher.launcher_pod(vmi)
+            pod = self._faults.alter("vm.launcher-pod", pod, vm=vmi["metadata"]["name"], migration=False)
+            pod = await self._client.create(PODS, pod)
         except AlreadyExists:
             return None
         except Refused as error:

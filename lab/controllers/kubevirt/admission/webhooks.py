@@ -10,11 +10,13 @@ from aiohttp import web
 from lab.client import Client, NotFound
 from lab.controllers.kubevirt.admission import causes, instances, migrations
 from lab.controllers.kubevirt.instance import with_defaults
+from lab.faults.seams import Faults
 from lab.resources import MIGRATIONS, VMIS
 
 Object = dict[str, Any]
 Rule = Callable[[Object], Awaitable[Object]]
 
+_REVIEW = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
 # Components of the lab that act for KubeVirt: what they write is not a user's edit.
 _OURS = frozenset({"system:lab:controllers", "system:lab:nodes"})
 
@@ -22,8 +24,9 @@ _OURS = frozenset({"system:lab:controllers", "system:lab:nodes"})
 class Webhooks:
     """Answers admission reviews; looks things up through the client, never in an informer that may lag."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, faults: Faults) -> None:
         self._client = client
+        self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
         """A route for each webhook."""
@@ -36,7 +39,7 @@ class Webhooks:
             "/migration-validate-create": self._new_migration,
             "/migration-validate-update": self._changed_migration,
         }
-        return [web.post(path, _reviewer(rule)) for path, rule in rules.items()]
+        return [web.post(path, self._reviewer(path.lstrip("/"), rule)) for path, rule in rules.items()]
 
     async def _machine(self, request: Object) -> Object:
         vm = request["object"]
@@ -75,13 +78,12 @@ class Webhooks:
     async def _changed_migration(self, request: Object) -> Object:
         return migrations.update(request["oldObject"], request["object"])
 
+    def _reviewer(self, name: str, rule: Rule) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def review(http: web.Request) -> web.Response:
+            request = (await http.json())["request"]
+            judgement = await rule(request)
+            answer = self._faults.alter("vm.admission", judgement, webhook=name, name=request.get("name"))
+            response = {"uid": request["uid"], **answer}
+            return web.json_response({**_REVIEW, "response": response})
 
-def _reviewer(rule: Rule) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def review(http: web.Request) -> web.Response:
-        body = await http.json()
-        request = body["request"]
-        response = {"uid": request["uid"], **await rule(request)}
-        answer = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
-        return web.json_response(answer)
-
-    return review
+        return review

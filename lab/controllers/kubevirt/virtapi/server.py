@@ -16,6 +16,7 @@ from lab.controllers.kubevirt.virtapi.instances import InstanceActions
 from lab.controllers.kubevirt.virtapi.lifecycle import Lifecycle
 from lab.controllers.kubevirt.virtapi.registration import register
 from lab.controllers.kubevirt.virtapi.streams import Streams
+from lab.faults.seams import Faults
 
 _VMS = BASE + "/namespaces/{namespace}/virtualmachines/{name}"
 _VMIS = BASE + "/namespaces/{namespace}/virtualmachineinstances/{name}"
@@ -25,13 +26,14 @@ _FRONT_PROXY = "front-proxy-client"
 class VirtApi:
     """The server; ``port`` is known once it was started."""
 
-    def __init__(self, client: Client, pki: Path, netns: str | None = None) -> None:
+    def __init__(self, client: Client, pki: Path, faults: Faults, netns: str | None = None) -> None:
         """``pki``: folder of the lab's certificates. ``netns``: where VMs are dialled from (port-forward)."""
         self.port = 0
         self._client = client
         self._pki = pki
         self._handlers = VirtHandlers(client, pki)
-        self._streams = Streams(client, self._handlers, netns)
+        self._webhooks = Webhooks(client, faults)
+        self._streams = Streams(client, self._handlers, faults, netns)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -58,7 +60,7 @@ class VirtApi:
         of_vmi = streams.port_forward(streams.objects.vmi)
         return [
             *Discovery(self._client).routes(),
-            *Webhooks(self._client).routes(),
+            *self._webhooks.routes(),
             web.put(f"{_VMS}/start", lifecycle.start),
             web.put(f"{_VMS}/stop", lifecycle.stop),
             web.put(f"{_VMS}/restart", lifecycle.restart),

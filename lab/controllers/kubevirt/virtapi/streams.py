@@ -17,6 +17,7 @@ from lab.controllers.kubevirt.virtapi import dial
 from lab.controllers.kubevirt.virtapi.answers import Refusal, bad_request, conflict, internal
 from lab.controllers.kubevirt.virtapi.handlers import CONSOLE_PROTOCOL, VirtHandlers
 from lab.controllers.kubevirt.virtapi.objects import VMI, Objects, place
+from lab.faults.seams import Faults
 
 Object = dict[str, Any]
 Fetch = Callable[[str, str], Awaitable[Object]]
@@ -29,10 +30,11 @@ _PINGS_EVERY = 10.0
 class Streams:
     """Handlers that upgrade to a websocket; whatever can fail fails before the upgrade, as a Status."""
 
-    def __init__(self, client: Client, handlers: VirtHandlers, netns: str | None) -> None:
+    def __init__(self, client: Client, handlers: VirtHandlers, faults: Faults, netns: str | None) -> None:
         """``netns``: the network namespace from which VMs are dialled; None for the present one."""
         self.objects = Objects(client)
         self._handlers = handlers
+        self._faults = faults
         self._netns = netns
 
     async def console(self, request: web.Request) -> web.StreamResponse:
@@ -63,8 +65,10 @@ class Streams:
                 raise conflict(VMI, vmi["metadata"]["name"], "VMI is paused")
             address, port = _target(vmi, request.match_info["port"])
             protocol = request.match_info.get("protocol", "tcp")
+            start = (self._netns, address)
+            netns, address = self._faults.decide("vm.port-forward-target", start, vmi=vmi)
             try:
-                connection = await dial.connect(self._netns, protocol, address, port)
+                connection = await dial.connect(netns, protocol, address, port)
             except OSError as error:
                 why = error.strerror or str(error) or "timed out"
                 raise internal(f"dialing VM: dial {protocol} {address}:{port}: {why}") from error
