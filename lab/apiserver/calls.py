@@ -43,6 +43,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict, hash=False)
     user_agent: str = ""
     warnings: list[str] = field(default_factory=list, hash=False)
+    applying: bool = False
 
     @property
     def namespace(self) -> str:

@@ -149,3 +149,31 @@ def _aggregated_subresource(kind: Kind, name: str) -> Object:
     response = _response(kind, name)
     response_kind = {key: response[key] for key in ("group", "version", "kind")}
     return {"subresource": name, "responseKind": response_kind, "verbs": response["verbs"]}
+
+
+def aggregated_version(group_name: str, version: str, listed: Object | None) -> Object:
+    """An aggregated server's APIResourceList in aggregated form; stale if it could not be had."""
+    if listed is None:
+        return {"version": version, "resources": [], "freshness": "Stale"}
+    entries: dict[str, Object] = {}
+    for resource in listed["resources"]:
+        name, _, subresource = resource["name"].partition("/")
+        response_kind = {
+            "group": resource.get("group") or group_name,
+            "version": resource.get("version") or version,
+            "kind": resource.get("kind", ""),
+        }
+        scope = "Namespaced" if resource.get("namespaced") else "Cluster"
+        # An aggregated server may have subresources of resources that it does not serve itself.
+        entry = entries.setdefault(name, {"resource": name, "scope": scope, "singularResource": "", "verbs": []})
+        if subresource:
+            entry.setdefault("subresources", []).append(
+                {"subresource": subresource, "responseKind": response_kind, "verbs": resource.get("verbs") or []}
+            )
+        else:
+            entry |= {
+                "responseKind": response_kind,
+                "singularResource": resource.get("singularName", ""),
+                "verbs": resource.get("verbs") or [],
+            }
+    return {"version": version, "resources": list(entries.values()), "freshness": "Current"}

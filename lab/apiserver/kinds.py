@@ -45,6 +45,7 @@ class Kind:
     selectable: tuple[str, ...] = ()
     custom: bool = False
     traits: tuple[str, ...] = ()
+    model: str = ""
     schema: Object = field(default_factory=dict, compare=False, hash=False)
     columns: tuple[Object, ...] | None = field(default=None, compare=False, hash=False)
 
@@ -157,4 +158,5 @@ def builtin_kinds() -> Iterator[Kind]:
                 scale=Scale(**scale) if scale else None,
                 selectable=tuple(entry.get("selectable", ())),
                 traits=tuple(entry.get("traits", ())),
+                model=entry.get("model", ""),
             )

@@ -1,4 +1,4 @@
-"""Patches: JSON (RFC 6902), merge (RFC 7386) and strategic merge."""
+"""Patches: JSON (RFC 6902), merge (RFC 7386), strategic merge; server-side apply is in ``applying``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import jsonpatch
 from lab.apiserver import bodies
 from lab.apiserver.errors import ApiError, Object, bad_request
 from lab.apiserver.kinds import Kind
-from lab.apiserver.strategic import strategic_merge
+from lab.apiserver.schema.service import SchemaService
+from lab.apiserver.strategic import StrategicMerge
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -34,9 +35,13 @@ def merge(target: Any, patch: Any) -> Any:
     return result
 
 
-def change_of(content_type: str, kind: Kind, body: bytes) -> Change:
+def media_type_of(content_type: str) -> str:
+    """The media type alone, without parameters."""
+    return content_type.split(";")[0].strip().lower()
+
+
+def change_of(media_type: str, kind: Kind, schemas: SchemaService, body: bytes) -> Change:
     """What a patch does to an object; ``ApiError`` 400 for a bad patch, 415 for an unknown type."""
-    media_type = content_type.split(";")[0].strip()
     if media_type == JSON_PATCH:
         return _json_patch(bodies.parse_json(body))
     if media_type == MERGE_PATCH:
@@ -44,7 +49,8 @@ def change_of(content_type: str, kind: Kind, body: bytes) -> Change:
         return lambda obj: _object(merge(obj, patch))
     if media_type == STRATEGIC_PATCH and not kind.custom:
         patch = _object(bodies.parse_json(body))
-        return lambda obj: strategic_merge(kind, obj, patch)
+        strategic = StrategicMerge(schemas.field_schema(kind), schemas.components)
+        return lambda obj: strategic.apply(obj, patch)
     supported = [JSON_PATCH, MERGE_PATCH, *([] if kind.custom else [STRATEGIC_PATCH]), APPLY_PATCH]
     raise ApiError(
         415,

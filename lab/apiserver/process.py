@@ -10,13 +10,16 @@ import ssl
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 from aiohttp import web
 
-from lab.apiserver.assembly import assemble
+from lab.apiserver.assembly import Server, assemble
+from lab.apiserver.journal import Journal
 from lab.apiserver.pki import Pki
 from lab.apiserver.resource_requests import MAX_BODY
+from lab.apiserver.server import Front
 from lab.apiserver.store import Store
-from lab.config import LabConfig
+from lab.config import CACHE, LabConfig
 
 LOG = logging.getLogger(__name__)
 HOST = "127.0.0.1"
@@ -61,17 +64,39 @@ async def serve(state: Path, journal: bool = True) -> None:
         replace(config, api_port=port).save()
     url = f"https://{HOST}:{port}"
     pki.write_kubeconfigs(state, url)
-    front = assemble(Store(), f"{HOST}:{port}")
-    application = web.Application(client_max_size=MAX_BODY)
-    application.router.add_route("*", "/{path:.*}", front.handle)
-    runner = web.AppRunner(application, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-    await runner.setup()
-    await web.SockSite(runner, listener, ssl_context=tls_context(pki)).start()
+    store = Store()
+    records = Journal(work / "journal.jsonl")
+    if journal:
+        records.restore(store)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    ready.write_text(url + "\n")
-    print(f"apiserver ready at {url}", flush=True)
-    await ended.wait()
-    ready.unlink(missing_ok=True)
-    await runner.cleanup()
+    async with aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(limit=0)) as session:
+        server = assemble(store, pki, session, CACHE, f"{HOST}:{port}")
+        await server.bootstrap()
+        runner = _runner(server.front)
+        await runner.setup()
+        await web.SockSite(runner, listener, ssl_context=tls_context(pki)).start()
+        ready.write_text(url + "\n")
+        print(f"apiserver ready at {url}", flush=True)
+        warming = asyncio.ensure_future(_warm(server))
+        await ended.wait()
+        ready.unlink(missing_ok=True)
+        warming.cancel()
+        await runner.cleanup()
+    records.close()
+
+
+def _runner(front: Front) -> web.AppRunner:
+    application = web.Application(client_max_size=MAX_BODY)
+    application.router.add_route("*", "/{path:.*}", front.handle)
+    # A client that hangs up ends its watch or proxied stream; writes take effect whole or not at all.
+    return web.AppRunner(application, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+
+
+async def _warm(server: Server) -> None:
+    """Load what is not needed to be ready."""
+    try:
+        await server.schemas.ready()
+    except (RuntimeError, OSError) as error:
+        LOG.error("%s; kubectl's validation will fail", error)

@@ -15,6 +15,7 @@ from lab.apiserver.kinds import data
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\x00"
+_UNSET: tuple[Any, ...] = ("", {}, 0, b"")
 
 
 def decode(body: bytes) -> Object:
@@ -73,9 +74,15 @@ def _message(raw: bytes, name: str) -> Object:
     found: Object = {}
     for number, value in _fields(raw):
         if number not in table:
-            continue
+            if value in _UNSET:
+                continue
+            raise ApiError(
+                415, f"field {number} of {name} cannot be read as protobuf here; send it as application/json"
+            )
         field, _, kind = table[number].partition(" ")
         kind = kind or "string"
+        if kind == "ignored":
+            continue
         if kind.startswith("[]"):
             found.setdefault(field, []).append(_value(value, kind[2:]))
         elif kind.startswith("map "):
@@ -84,8 +91,7 @@ def _message(raw: bytes, name: str) -> Object:
         else:
             found[field] = _value(value, kind)
     # Empty strings, zeros and empty messages are what Go writes for fields that nobody set.
-    unset: tuple[Any, ...] = ("", {}, 0)
-    return {field: value for field, value in found.items() if value is False or value not in unset}
+    return {field: value for field, value in found.items() if value is False or value not in _UNSET}
 
 
 def _value(value: Any, kind: str) -> Any:
@@ -102,7 +108,5 @@ def _value(value: Any, kind: str) -> Any:
         return fields.get(3, b"").decode() if fields.get(1) else fields.get(2, 0)
     if kind == "time":
         # The null time is an empty message; kubectl sends no other.
-        return {}
-    if kind == "raw":
         return {}
     return _message(value, kind)

@@ -7,11 +7,13 @@ from typing import Any
 from aiohttp import web
 
 from lab.apiserver import bodies, patches
+from lab.apiserver.applying import Applier
 from lab.apiserver.calls import Call
 from lab.apiserver.deleting import Deleter
 from lab.apiserver.errors import ApiError, Object, bad_request
 from lab.apiserver.reading import Reader
 from lab.apiserver.rendering import JSON, Form, encode, form_of, render_event, render_list, render_object
+from lab.apiserver.schema.service import SchemaService
 from lab.apiserver.watching import Watcher
 from lab.apiserver.writing import Writer
 
@@ -31,11 +33,21 @@ def respond(body: object, status: int = 200, warnings: list[str] | None = None) 
 class ResourceRequests:
     """The verbs on kinds that this server itself serves."""
 
-    def __init__(self, reader: Reader, watcher: Watcher, writer: Writer, deleter: Deleter) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        watcher: Watcher,
+        writer: Writer,
+        deleter: Deleter,
+        applier: Applier,
+        schemas: SchemaService,
+    ) -> None:
         self._reader = reader
         self._watcher = watcher
         self._writer = writer
         self._deleter = deleter
+        self._applier = applier
+        self._schemas = schemas
 
     async def handle(self, request: web.Request, call: Call) -> web.StreamResponse:
         """Carry out a request; ``ApiError`` for everything that is refused."""
@@ -56,6 +68,8 @@ class ResourceRequests:
         body = await request.read()
         content_type = request.headers.get("Content-Type", JSON)
         verb, status = call.target.verb, 200
+        if call.field_validation == "Strict":
+            await self._schemas.ready()
         if verb == "create":
             if call.target.name:
                 raise ApiError(405, "the server does not allow this method on the requested resource")
@@ -64,13 +78,24 @@ class ResourceRequests:
         elif verb == "update":
             result = await self._writer.update(call, bodies.decode(content_type, body))
         elif verb == "patch":
-            result = await self._writer.change(call, patches.change_of(content_type, call.kind, body))
+            result, created = await self._patch(call, content_type, body)
+            status = 201 if created else 200
         elif verb == "delete":
             result = await self._deleter.delete(call, _delete_options(call, content_type, body))
         else:
             deleted = await self._deleter.delete_collection(call, _delete_options(call, content_type, body))
             return respond(render_list(call.kind, deleted, {"resourceVersion": ""}, form))
         return respond(render_object(call.kind, result, form), status, call.warnings)
+
+    async def _patch(self, call: Call, content_type: str, body: bytes) -> tuple[Object, bool]:
+        """The object as it is then, and whether it is new."""
+        media_type = patches.media_type_of(content_type)
+        if media_type in (patches.STRATEGIC_PATCH, patches.APPLY_PATCH):
+            await self._schemas.ready()
+        if media_type == patches.APPLY_PATCH:
+            return await self._applier.apply(call, body)
+        change = patches.change_of(media_type, call.kind, self._schemas, body)
+        return await self._writer.change(call, change), False
 
     async def _watch(self, request: web.Request, call: Call, form: Form) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": JSON, "Cache-Control": "no-cache, private"})

@@ -13,11 +13,15 @@ from lab.apiserver.errors import ApiError, no_such_page
 from lab.apiserver.kinds import Registry
 from lab.apiserver.pages import Pages
 from lab.apiserver.paths import Target, parse
+from lab.apiserver.proxy.aggregation import Aggregation
 from lab.apiserver.resource_requests import ResourceRequests, respond
 
 LOG = logging.getLogger(__name__)
 
-Subresource = Callable[[web.Request, Call], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request, Call], Awaitable[web.StreamResponse]]
+
+
+_PLAIN = ("status", "finalize")  # subresources that are written like the object itself
 
 
 class Authenticator(Protocol):
@@ -44,14 +48,16 @@ class Front:
         registry: Registry,
         resources: ResourceRequests,
         pages: Pages,
-        subresources: dict[str, Subresource],
+        aggregation: Aggregation,
+        handlers: dict[str, Handler],
     ) -> None:
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._registry = registry
         self._resources = resources
         self._pages = pages
-        self._subresources = subresources
+        self._handlers = handlers
+        self._aggregation = aggregation
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; whatever goes wrong becomes a Status."""
@@ -68,25 +74,29 @@ class Front:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.path in ("/readyz", "/healthz", "/livez"):
-            return await self._pages.handle(request)
+            return web.Response(text="ok")
         user = self._authenticator.identify(request)
         watch = request.query.get("watch", "").lower() in ("1", "true")
         target = parse(request.method, request.rel_url.raw_path, watch)
         self._authorizer.check(user, target)
         if not target.is_resource:
-            return await self._pages.handle(request)
+            return await self._pages.handle(request, user)
+        if (api_service := self._aggregation.find(target.group, target.version)) is not None:
+            return await self._aggregation.handle(request, user, api_service)
         kind = self._registry.find(target.group, target.version, target.plural)
         if kind is None:
             raise no_such_page()
         agent = request.headers.get("User-Agent", "")
         call = Call(target, kind, user, request.query, agent)
-        if target.subresource and target.subresource not in ("status", "finalize"):
-            special = self._subresources.get(f"{kind.resource}/{target.subresource}") or self._subresources.get(
-                target.subresource
-            )
-            if special is None:
-                raise no_such_page()
-            return await special(request, call)
-        if target.subresource and target.subresource not in kind.subresources:
+        if (handler := self._handler(call)) is not None:
+            return await handler(request, call)
+        if target.subresource and (target.subresource not in kind.subresources or target.subresource not in _PLAIN):
             raise no_such_page()
         return await self._resources.handle(request, call)
+
+    def _handler(self, call: Call) -> Handler | None:
+        """Who answers for a subresource of its own, or for a kind that is not stored."""
+        resource, subresource = call.kind.resource, call.target.subresource
+        if not subresource:
+            return self._handlers.get(resource) if call.target.verb == "create" else None
+        return self._handlers.get(f"{resource}/{subresource}") or self._handlers.get(f"*/{subresource}")

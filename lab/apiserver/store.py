@@ -37,6 +37,7 @@ class Follower:
         self._changes: deque[Change] = deque(backlog)
         self._arrived = asyncio.Event()
         self.overrun = False
+        self.ended = False
 
     def push(self, change: Change) -> None:
         """Called by the store."""
@@ -46,13 +47,14 @@ class Follower:
             self._changes.append(change)
         self._arrived.set()
 
-    def wake(self) -> None:
-        """Let a waiting reader return with nothing."""
+    def end(self) -> None:
+        """There will be no more changes."""
+        self.ended = True
         self._arrived.set()
 
     async def take(self, timeout: float | None = None) -> list[Change]:
         """All changes since the last call; waits for the first, at most ``timeout`` seconds (then an empty list)."""
-        if not self._changes and not self.overrun:
+        if not self._changes and not (self.overrun or self.ended):
             self._arrived.clear()
             try:
                 await asyncio.wait_for(self._arrived.wait(), timeout)
@@ -113,6 +115,10 @@ class Store:
         self._objects.setdefault(resource, {})[(metadata.get("namespace", ""), metadata["name"])] = obj
         self.revision = self.floor = max(self.revision, int(metadata["resourceVersion"]))
 
+    def advance(self, revision: int) -> None:
+        """Go on counting from a revision of an earlier run."""
+        self.revision = self.floor = max(self.revision, revision)
+
     def everything(self) -> Iterator[tuple[str, Object]]:
         """All objects, each with its resource."""
         for resource, objects in self._objects.items():
@@ -124,8 +130,7 @@ class Store:
         for namespace, name in list(self._objects.get(resource, {})):
             self.remove(resource, namespace, name)
         for follower in self._followers.pop(resource, set()):
-            follower.overrun = True
-            follower.wake()
+            follower.end()
 
     def compact(self) -> int:
         """Throw away all history: watches from an older revision get 410 from now on."""

@@ -54,10 +54,10 @@ class Watcher:
                     events = [self._bookmark(call)]
                 if events:
                     yield events
+                if follower.ended:
+                    return
                 if follower.overrun:
-                    yield [
-                        ("ERROR", gone("the watch fell too far behind, or its resource is no longer served").status())
-                    ]
+                    yield [("ERROR", gone("the watch fell too far behind").status())]
                     return
         finally:
             self._store.unfollow(call.kind.resource, follower)

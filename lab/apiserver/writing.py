@@ -10,7 +10,7 @@ from lab.apiserver.behaviours import Behaviour, behaviour_of
 from lab.apiserver.calls import Call
 from lab.apiserver.errors import ApiError, Cause, Object, already_exists, bad_request, conflict, invalid, required
 from lab.apiserver.identity import carry_over, metadata_of, now, stamp_new
-from lab.apiserver.managed_fields import track
+from lab.apiserver.managed_fields import Ownership
 from lab.apiserver.names import name_causes
 from lab.apiserver.store import Store
 
@@ -24,6 +24,9 @@ class Schemas(Protocol):
 
     def admit(self, call: Call, obj: Object) -> None:
         """Prune or refuse unknown fields, fill in defaults, in place; ``ApiError`` 400 on strict validation."""
+
+    def check(self, call: Call, obj: Object) -> None:
+        """Refuse or warn of unknown fields (in place), without defaults."""
 
     def faults(self, call: Call, obj: Object, old: Object | None) -> list[Cause]:
         """Everything wrong with an object."""
@@ -42,8 +45,9 @@ class Admission(Protocol):
 class Writer:
     """Stores what clients send, if it stands."""
 
-    def __init__(self, store: Store, schemas: Schemas, admission: Admission) -> None:
+    def __init__(self, store: Store, schemas: Schemas, admission: Admission, ownership: Ownership) -> None:
         self._store = store
+        self._ownership = ownership
         self._schemas = schemas
         self._admission = admission
 
@@ -51,6 +55,8 @@ class Writer:
         """Store a new object and return it."""
         kind = call.kind
         obj = self._typed(call, body)
+        if not call.applying:
+            metadata_of(obj).pop("managedFields", None)
         stamp_new(kind, obj, call.namespace)
         behaviour = behaviour_of(kind)
         behaviour.check_namespace(self._store, call, obj)
@@ -66,8 +72,11 @@ class Writer:
             raise already_exists(kind.group, kind.plural, name)
         if call.dry_run:
             return obj
-        track(call, obj, None)
         return self._store.put(kind.resource, obj)
+
+    def check(self, call: Call, config: Object) -> None:
+        """Nothing, or ``ApiError`` if the object of an apply patch is of another kind or has unknown fields."""
+        self._schemas.check(call, self._typed(call, config))
 
     async def update(self, call: Call, body: Object) -> Object:
         """Put ``body`` in the place of the stored object and return what is stored then."""
@@ -128,6 +137,8 @@ class Writer:
         carry_over(kind, old, new)
         new = await self._admission.mutate(call, "UPDATE", new, old)
         carry_over(kind, old, new)
+        if not call.applying:
+            self._ownership.track(call, new, old)
         self._refuse_faults(call, new, old, behaviour)
         await self._admission.review(call, "UPDATE", new, old)
         if self._store.get(kind.resource, call.namespace, call.target.name) is not old:
@@ -136,7 +147,6 @@ class Writer:
         metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
         if call.dry_run or new == old:
             return new
-        track(call, new, old)
         if behaviour.may_go(new):
             self._store.put(kind.resource, new)
             return self._store.remove(kind.resource, call.namespace, call.target.name)

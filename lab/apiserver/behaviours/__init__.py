@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from lab.apiserver.behaviours.base import Behaviour
 from lab.apiserver.behaviours.definitions import DefinitionBehaviour
 from lab.apiserver.behaviours.namespaces import NamespaceBehaviour
-from lab.apiserver.kinds import Kind
+from lab.apiserver.behaviours.plain_data import ApiServiceBehaviour, DefaultedBehaviour, SecretBehaviour
+from lab.apiserver.behaviours.pods import PodBehaviour
+from lab.apiserver.behaviours.services import ServiceBehaviour
+from lab.apiserver.kinds import Kind, data
 
+API_SERVICES = "apiservices.apiregistration.k8s.io"
 _PLAIN = Behaviour()
-_SPECIAL: dict[str, Behaviour] = {
-    "customresourcedefinitions.apiextensions.k8s.io": DefinitionBehaviour(),
-    "namespaces": NamespaceBehaviour(),
-}
+
+
+@cache
+def _special() -> dict[str, Behaviour]:
+    return {
+        **{resource: DefaultedBehaviour(resource) for resource in data("defaults")},
+        API_SERVICES: ApiServiceBehaviour(API_SERVICES),
+        "customresourcedefinitions.apiextensions.k8s.io": DefinitionBehaviour(),
+        "namespaces": NamespaceBehaviour(),
+        "pods": PodBehaviour(),
+        "secrets": SecretBehaviour("secrets"),
+        "services": ServiceBehaviour(),
+    }
 
 
 def behaviour_of(kind: Kind) -> Behaviour:
     """How objects of a kind behave."""
-    return _SPECIAL.get(kind.resource, _PLAIN)
+    return _special().get(kind.resource, _PLAIN)
 
 
 __all__ = ["Behaviour", "behaviour_of"]

@@ -1,0 +1,1 @@
+"""Handing requests on: to aggregated servers and to nodes."""

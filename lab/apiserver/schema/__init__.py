@@ -1,0 +1,1 @@
+"""Schemas of kinds: where they come from, and what they ask of objects."""
