@@ -79,6 +79,9 @@ class Machine:
         except MachineError as error:
             await machine.kill()
             raise MachineError(f"machine {spec.name}: {machine.complaint() or error}") from error
+        except asyncio.CancelledError:
+            process.kill()
+            raise
         machine._tasks.append(asyncio.create_task(machine._follow()))
         return machine
 

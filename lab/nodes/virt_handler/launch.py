@@ -1,0 +1,73 @@
+"""Starts a launcher pod's machine: cables, cloud-init disk, QEMU."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.client import NotFound
+from lab.guest.image import GuestImage
+from lab.nodes.context import NodeContext
+from lab.nodes.machines import plumbing
+from lab.nodes.machines.acceleration import Accelerator
+from lab.nodes.machines.cloud_init import write_disk
+from lab.nodes.machines.machine import Host, Machine
+from lab.nodes.sandbox import Sandbox
+from lab.nodes.virt_handler import describe
+from lab.nodes.virt_handler.describe import Attachment, CannotRun
+from lab.resources import SECRETS
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What every guest of a node is made with."""
+
+    image: GuestImage
+    accelerator: Accelerator
+
+
+def folder_of(context: NodeContext, vmi_uid: str, pod_uid: str = "") -> Path:
+    """Where a machine's files are; without a pod, those of all machines of the VMI."""
+    return context.config.state / "vms" / vmi_uid / pod_uid
+
+
+async def launch(
+    context: NodeContext, workshop: Workshop, vmi: Object, sandbox: Sandbox, incoming: bool
+) -> tuple[Machine, tuple[Attachment, ...]]:
+    """The VMI's machine in the pod's namespace, waiting for a migration if ``incoming``.
+
+    Raises :class:`CannotRun` for what the VMI asks in vain, ``MachineError`` (QEMU), ``OSError`` or ``LookupError``
+    (the pod's links), and what the API raises.
+    """
+    nics = describe.attachments(vmi, sandbox)
+    secrets = await _secrets(context, vmi)
+    content = describe.cloud_init(vmi, secrets)
+    folder = folder_of(context, vmi["metadata"]["uid"], sandbox.uid)
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = describe.machine(vmi, nics, folder, content is not None)
+    if content is not None and spec.disk is not None:
+        await asyncio.to_thread(write_disk, content, spec.disk)
+    await plumbing.lay(sandbox.netns, [nic.cable for nic in nics])
+    host = Host(workshop.image, workshop.accelerator, sandbox.netns, folder)
+    return await Machine.start(spec, host, incoming), nics
+
+
+def clear(context: NodeContext, vmi_uid: str) -> None:
+    """Remove the files of a VMI's machines."""
+    shutil.rmtree(folder_of(context, vmi_uid), ignore_errors=True)
+
+
+async def _secrets(context: NodeContext, vmi: Object) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for name in describe.secret_names(vmi):
+        try:
+            secret = await context.client.get(SECRETS, name, vmi["metadata"]["namespace"])
+        except NotFound as error:
+            raise CannotRun(f"cloud-init refers to secret {name}, which does not exist") from error
+        found[name] = secret.get("data") or {}
+    return found
