@@ -78,5 +78,6 @@ def _virt_handler(context: NodeContext) -> Companion | None:
     if context.node.control_plane or importlib.util.find_spec("lab.nodes.virt_handler") is None:
         return None
     module = importlib.import_module("lab.nodes.virt_handler")
-    handler: Companion = module.VirtHandler(context)
+    make = getattr(module, "VirtHandler", None)
+    handler: Companion | None = make(context) if make else None
     return handler

@@ -89,7 +89,11 @@ class Container:
     def exec_argv(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs a command inside the container."""
         namespaces = ["--mount", "--uts", "--net", "--pid", "--root", f"--wd=/proc/{self.pid}/cwd"]
-        return [_tool("nsenter"), f"--target={self.pid}", *namespaces, "--", *argv]
+        return [_tool("nsenter"), f"--target={self.pid}", *namespaces, "--", "env", "-u", MARK, *argv]
+
+    def terminal(self) -> Stdio:
+        """A pseudo-terminal that the container knows by name."""
+        return Stdio.pseudo_terminal(f"/proc/{self.pid}/root/dev/pts/ptmx")
 
     def _signal(self, number: signal.Signals) -> None:
         if self.pid:

@@ -42,8 +42,19 @@ class ContainerRunner:
             await asyncio.shield(self._task)
         except asyncio.CancelledError:
             if not self._stopping:
-                await self.stop(home, 0)
+                await self._kill()
                 raise
+
+    async def _kill(self) -> None:
+        # The agent itself ends: nobody is told, the API keeps what it knows.
+        assert self._task is not None
+        self._stopping = True
+        if self.container is not None:
+            self.container.kill()
+        else:
+            self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
 
     async def stop(self, home: PodHome, grace_seconds: float) -> None:
         """End it: SIGTERM, after the grace period SIGKILL. A container that waits is not started any more."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from lab import netns
 from lab.client import NotFound, Refused
 from lab.fabric.node_switch import SwitchError
 from lab.nodes import attachments
@@ -72,6 +73,10 @@ class PodWorker:
             await self._live_and_stop()
             await self._remove_sandbox()
             await self._stop.wait()
+        except asyncio.CancelledError:
+            # The node goes down, and its switch with it: only the namespace would stay behind.
+            await asyncio.to_thread(netns.remove, self._wiring.namespace(self.uid))
+            raise
         finally:
             writer.cancel()
             with suppress(asyncio.CancelledError):
@@ -90,7 +95,9 @@ class PodWorker:
                 await living
         finally:
             stop.cancel()
-            living.cancel()
+            if not living.done():
+                living.cancel()
+                await asyncio.wait({living})
 
     async def _live(self) -> None:
         if self._was_running_before() or self._over():

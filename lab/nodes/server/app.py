@@ -37,7 +37,8 @@ class NodeServer:
                 *more,
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        # A handler ends with its client: a log that is followed may have nothing to say for hours.
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         self._tls = _tls(state / "pki")
 
     async def start(self) -> int:

@@ -35,7 +35,7 @@ class Commands:
         if terminal:
             environment = {"TERM": "xterm", **environment}
         channels = await Channels.accept(request)
-        streams = Stdio.pseudo_terminal() if terminal else Stdio.pipes(flag(request, "stdin", "input"))
+        streams = container.terminal() if terminal else Stdio.pipes(flag(request, "stdin", "input"))
         process = await containers.spawn(container.exec_argv(argv), streams, environment)
         try:
             code = await _converse(channels, streams, process)

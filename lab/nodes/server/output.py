@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
@@ -18,7 +19,7 @@ class Output:
         self._keeper = keeper
 
     async def logs(self, request: web.Request) -> web.StreamResponse:
-        """Query: ``follow tailLines timestamps previous sinceSeconds sinceTime limitBytes``, as for ``kubectl logs``."""
+        """Query: ``follow tailLines timestamps previous sinceSeconds sinceTime limitBytes``, as of ``kubectl logs``."""
         worker, runner = find_runner(self._keeper, request)
         selection = _selection(request)
         home, name = worker.home, request.match_info["container"]
@@ -37,9 +38,10 @@ class Output:
             return web.Response(body=body, content_type="text/plain")
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
-        async for chunk in runner.container.log.read(selection):
-            await response.write(chunk)
-        await response.write_eof()
+        with suppress(ConnectionError):
+            async for chunk in runner.container.log.read(selection):
+                await response.write(chunk)
+            await response.write_eof()
         return response
 
 
