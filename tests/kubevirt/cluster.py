@@ -10,7 +10,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +96,8 @@ class Nodes:
         task.add_done_callback(self._tasks.discard)
 
     async def _quietly(self, work: Callable[[Object], Any], obj: Object) -> None:
-        try:
+        with suppress(Conflict, NotFound):  # the next event tells again
             await work(obj)
-        except (Conflict, NotFound):
-            return  # the next event tells again
 
     async def _pod(self, pod: Object) -> None:
         name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
@@ -122,10 +120,14 @@ class Nodes:
             await self.end(vmi, "Succeeded")
 
     async def end(self, vmi: Object, phase: str) -> None:
-        """End a guest."""
-        vmi = await self._client.get(VMIS, vmi["metadata"]["name"], vmi["metadata"]["namespace"])
-        phases.enter(vmi["status"], phase)
-        await self._client.replace(VMIS, vmi)
+        """End a guest, whoever else writes about it meanwhile."""
+        ended = False
+        while not ended:
+            vmi = await self._client.get(VMIS, vmi["metadata"]["name"], vmi["metadata"]["namespace"])
+            phases.enter(vmi["status"], phase)
+            with suppress(Conflict):
+                await self._client.replace(VMIS, vmi)
+                ended = True
 
     async def _vmi(self, vmi: Object) -> None:
         vmi = {**vmi, "status": dict(vmi.get("status") or {})}
