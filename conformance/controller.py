@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import pytest
@@ -16,10 +18,13 @@ import pytest
 from conformance import options
 from conformance.catalog.index import Index
 from conformance.catalog.loader import catalog
-from conformance.context import Shared, build, new_password, new_run_id, out_folder
+from conformance.cleaning import leftovers, remove
+from conformance.context import RunContext, Shared, build, new_password, new_run_id, out_folder
 from conformance.evidence.redaction import REDACTOR, kubeconfig_secrets
 from conformance.features.model import FeatureSet
 from conformance.features.sight import Given
+from conformance.kube.api import Api
+from conformance.kube.errors import ApiError
 from conformance.preflight import Found, PreflightFailed, examine
 from conformance.provider import Lab, ProviderFailed
 from conformance.results import terminal
@@ -56,8 +61,10 @@ class Controller:
 
     # -- before the tests ---------------------------------------------------------------------------------------
 
+    # Last of all but xdist, which is registered later and starts its workers after this.
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Bring up the lab if it is meant, and look at the cluster; workers start after this."""
+        """Bring up the lab if it is meant, and look at the cluster."""
         try:
             self._provide()
             self._examine()
@@ -92,15 +99,20 @@ class Controller:
         features = self._found.features.with_overrides(options.overrides(values))
         self._shared = replace(shared, features=features)
         self._config.stash[RUN] = build(values, self._shared, self._base)
+        self._say(f"run {shared.run_id} on {shared.environment} {self._found.server}")
+        reporter = self._terminal()
+        if reporter is not None and values.verbose >= 0:
+            terminal.features_table(reporter, features)
 
     def _give_up(self, session: pytest.Session, problem: str) -> None:
         """End with the results of a run that could not begin, JUnit's included."""
         session.exitstatus = PREFLIGHT_FAILED
-        report = pytest.TestReport("preflight", ("preflight", None, "preflight"), {}, "failed", problem, "setup")
+        text, place = f"preflight failed: {problem}", ("preflight", None, "preflight")
+        report = pytest.TestReport("preflight", place, {}, "failed", text, "setup")
         self._config.hook.pytest_runtest_logreport(report=report)
         self._finish(PREFLIGHT_FAILED, preflight=problem)
         self._config.hook.pytest_sessionfinish(session=session, exitstatus=PREFLIGHT_FAILED)
-        pytest.exit(f"preflight failed: {problem}", returncode=PREFLIGHT_FAILED)
+        pytest.exit(text, returncode=PREFLIGHT_FAILED)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -108,15 +120,6 @@ class Controller:
         names = (*(option.name for option in options.OPTIONS), "allure_report_dir")
         values = {name: getattr(self._values, name) for name in names}
         node.workerinput[WORKER_KEY] = replace(self._shared, options=values).to_json()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection(self) -> None:
-        """Tell what was found, below pytest's own header."""
-        reporter = self._terminal()
-        if self._found is not None and reporter is not None:
-            self._say(f"run {self._shared.run_id} on {self._shared.environment} {self._found.server}")
-            if self._config.option.verbose >= 0:
-                terminal.features_table(reporter, self._shared.features)
 
     # -- while they run -----------------------------------------------------------------------------------------
 
@@ -172,9 +175,24 @@ class Controller:
         """Decide the exit status, and write the results."""
         if self._finished is not None:
             return
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            self._late_reports()
         if exitstatus == pytest.ExitCode.OK and not any(r.verdict in CONCLUSIVE for r in self._stream.records):
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         self._finish(int(session.exitstatus), interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+
+    def _late_reports(self) -> None:
+        """Take what workers sent before the interruption, and what they send as they end; xdist drops it."""
+        distributed = self._config.pluginmanager.getplugin("dsession")
+        manager = getattr(distributed, "nodemanager", None)
+        if distributed is None or manager is None:
+            return
+        manager.teardown_nodes()
+        with suppress(Empty):
+            while True:
+                event, arguments = distributed.queue.get_nowait()
+                if event == "testreport":
+                    distributed.worker_testreport(**arguments)
 
     def _finish(self, exit_status: int, interrupted: bool = False, preflight: str | None = None) -> None:
         run = Run(
@@ -203,11 +221,15 @@ class Controller:
             terminal.summary(reporter, catalog(), run, judged, lines)
 
     def pytest_unconfigure(self) -> None:
-        """Take down the lab that was brought up for this run."""
+        """Leave nothing behind: take down the lab of this run, or sweep the cluster."""
         lab, self._lab = self._lab, None
-        problem = lab.down() if lab is not None else None
-        if problem:
-            self._say(problem)
+        if lab is not None:
+            problem = lab.down()
+            if problem:
+                self._say(problem)
+        elif self._found is not None and not self._values.udn_keep:
+            for line in sweep(self._config.stash[RUN]):
+                self._say(line)
 
     # -- facts --------------------------------------------------------------------------------------------------
 
@@ -241,6 +263,16 @@ class Controller:
         reporter = self._terminal()
         if reporter is not None:
             reporter.write_line(REDACTOR.text(line))
+
+
+def sweep(run: RunContext) -> list[str]:
+    """Remove what fixtures could not, because a worker was killed or interrupted; one line for each problem."""
+    try:
+        api = Api.connect(run.cluster.kubeconfig, run.cluster.context, run.timeouts)
+        found = leftovers(api, run.run_id)
+        return [f"removing {leftover}" for leftover in found] + remove(api, found)
+    except ApiError as error:
+        return [f"could not look for leftovers ({error}); later: udn-conformance clean --run-id {run.run_id}"]
 
 
 def keep_results_apart(values: argparse.Namespace, base: Path) -> None:

@@ -29,6 +29,7 @@ from conformance.testside import RUN, TestSide
 __all__ = ["RunContext", "run_context"]
 
 _SHOWN_PROBLEMS = 10
+_INDEX = pytest.StashKey[Index]()
 
 
 def run_context(config: pytest.Config) -> RunContext:
@@ -43,32 +44,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(option.flag, dest=option.name, help=option.help, **option.settings)
 
 
+# Before any plugin is configured: JUnit's and Allure's take over then where their results go.
 @pytest.hookimpl(tryfirst=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """Check what was asked for, and register the parts."""
-    config.addinivalue_line("markers", f"{MARKER}(*ids): the requirements that a test verifies")
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Check what was asked for; raises pytest.UsageError."""
     try:
-        index = None
         if hasattr(config, "workerinput"):
             _join(config)
-        else:
-            options.check(config.option)
-            index = _index(config)
-        selection = options.selection(config.option)
+            return
+        options.check(config.option)
+        config.stash[_INDEX] = _index(config)
     except (UsageProblem, CatalogError) as problem:
         raise pytest.UsageError(str(problem)) from problem
+    if not _only_shows(config):
+        keep_results_apart(config.option, config.invocation_params.dir)
+        _clear(config)
+
+
+# After the terminal's reporter is there, and before xdist's session: events reach the three in this order.
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the parts of a run."""
+    config.addinivalue_line("markers", f"{MARKER}(*ids): the requirements that a test verifies")
     if _only_shows(config):
         return
     _redact_allure(config)
+    index = config.stash.get(_INDEX, None)
     if index is not None:
-        keep_results_apart(config.option, config.invocation_params.dir)
-        _clear(config)
         config.pluginmanager.register(Controller(config, index), "udn-conformance-controller")
         stack = ExitStack()
         stack.enter_context(_sigterm_interrupts())
         config.add_cleanup(stack.close)
-    side = TestSide(config, selection, config.option.udn_limitations == "report", strict=index is not None)
-    config.pluginmanager.register(side, "udn-conformance-testside")
+    selection, report = options.selection(config.option), config.option.udn_limitations == "report"
+    config.pluginmanager.register(
+        TestSide(config, selection, report, strict=index is not None), "udn-conformance-tests"
+    )
 
 
 def _index(config: pytest.Config) -> Index:

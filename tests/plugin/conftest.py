@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -191,3 +191,21 @@ def suites(tmp_path: Path, cluster: Cluster) -> Suites:
     ini = (REPOSITORY / "suites" / "pytest.ini").read_text().replace("    -p fixtures.plugin\n", "")
     (folder / "pytest.ini").write_text(ini)
     return Suites(folder, tmp_path / "out", cluster)
+
+
+InProcess = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def in_process(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> InProcess:
+    """Runs a file of tests up to its collection, in a pytest of its own in this process; status and stderr."""
+
+    def run(source: str, *arguments: str) -> tuple[int, str]:
+        (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
+        (tmp_path / "test_all.py").write_text("import pytest\nfrom conformance import verifies\n" + source)
+        place = ["-c", str(tmp_path / "pytest.ini"), "--rootdir", str(tmp_path), str(tmp_path)]
+        chosen = ["--kubeconfig", "/nonexistent", "--out", str(tmp_path / "out"), "-p", "conformance.plugin"]
+        status = pytest.main([*place, *chosen, *arguments])
+        return int(status), capfd.readouterr().err.replace("ERROR: ", "")
+
+    return run

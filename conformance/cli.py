@@ -1,0 +1,162 @@
+"""The command ``udn-conformance``. Thin: every command is a few lines over the library."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from rich.console import Console
+
+from conformance import listing
+from conformance.catalog.index import scan
+from conformance.catalog.loader import CatalogError, catalog
+from conformance.cleaning import leftovers, remove
+from conformance.kube.api import Api
+from conformance.kube.errors import ApiError
+from conformance.kube.transport import KubeconfigError
+from conformance.naming import unknown
+from conformance.provider import command
+
+PREFLIGHT_FAILED = 10
+USAGE = 4
+INTERRUPTED = 2
+EXIT_CODES = """\
+Exit status: 0 all that ran is as documented · 1 something failed, was blocked, or a limitation is lifted ·
+2 interrupted · 3 internal error · 4 wrong use · 5 nothing was run · 10 preflight failed: no test was begun.
+"""
+PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Tells whether KubeVirt VMs on user-defined networks behave as the documentation says.\n\n"
+    "Begin with `udn-conformance run`: it brings up the lab, a small cluster on this machine, and tests it.\n"
+    "With `udn-conformance run --kubeconfig FILE` it tests yours.",
+    epilog=EXIT_CODES,
+)
+
+
+class Problem(Exception):
+    """What ends a command: one line, and the exit status."""
+
+    def __init__(self, line: str, status: int = USAGE) -> None:
+        super().__init__(line)
+        self.status = status
+
+
+def suites_folder() -> Path:
+    """The folder of the suites: the repository's, or the installed package's."""
+    spec = find_spec("suites")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    for place in map(Path, places):
+        if (place / "pytest.ini").is_file():
+            return place
+    raise Problem("the suites are not installed beside the command; install the package again", PREFLIGHT_FAILED)
+
+
+@app.command("run", context_settings=PASSED_ON, help="Run the suites: on the lab, or on the cluster of --kubeconfig.")
+def run(context: typer.Context) -> None:
+    """Run pytest on the suites, with the options as they are given."""
+    arguments = list(context.args)
+    if "--help" in arguments or "-h" in arguments:
+        listing.show_run_help(Console(), EXIT_CODES)
+        return
+    suites = suites_folder()
+    listing.check_flags(arguments)
+    ini = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites)]
+    paths = [] if listing.names_tests(arguments) else [str(suites)]
+    raise typer.Exit(int(pytest.main([*ini, *arguments, *paths])))
+
+
+@app.command("list")
+def list_command(
+    profile: Annotated[list[str] | None, typer.Option(help="Only this profile (repeatable).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the catalogue with its tests; what none covers is marked."""
+    known = catalog()
+    for name in profile or ():
+        if name not in known.profile_names:
+            raise Problem(f"--profile: {unknown('profile', name, known.profile_names)}")
+    index = scan(suites_folder(), known)
+    rows = listing.rows(known, index, set(profile or known.profile_names))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        listing.show(Console(), rows)
+
+
+@app.command("prove", context_settings=PASSED_ON)
+def prove(context: typer.Context) -> None:
+    """Plant faults in the lab, and demand that the tests find them."""
+    if find_spec("conformance.prove") is None:
+        raise Problem("this installation has no proofs: conformance.prove is missing", PREFLIGHT_FAILED)
+    raise typer.Exit(int(import_module("conformance.prove").prove(list(context.args)) or 0))
+
+
+@app.command("clean")
+def clean(
+    kubeconfig: Annotated[Path, typer.Option(help="The cluster.", envvar="KUBECONFIG")],
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
+    run_id: Annotated[str | None, typer.Option(help="Only what this run left; every run's otherwise.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+) -> None:
+    """Remove what killed or kept runs left in a cluster.
+
+    Objects are found by the label udn-conformance/run.
+    """
+    api = Api.connect(kubeconfig, context)
+    found = leftovers(api, run_id)
+    for leftover in found:
+        typer.echo(f"{'would remove' if dry_run else 'removing'} {leftover}")
+    if not found:
+        typer.echo(f"nothing is left of {f'run {run_id}' if run_id else 'any run'} on {api.server}")
+    problems = [] if dry_run else remove(api, found)
+    if problems:
+        raise Problem("\n".join(problems), 1)
+
+
+@app.command("lab", context_settings=PASSED_ON, help="Bring the lab up or down: up | down | status | kubeconfig.")
+def lab(context: typer.Context) -> None:
+    """Pass everything on to ``python -m lab``."""
+    raise typer.Exit(subprocess.run(command(context.args), check=False).returncode)
+
+
+def main() -> None:
+    """Run the command, and tell what goes wrong in one line; with ``-v`` in front, with its traceback."""
+    verbose = sys.argv[1:2] in (["-v"], ["--verbose"])
+    arguments = sys.argv[2:] if verbose else sys.argv[1:]
+    try:
+        status = app(args=arguments or ["--help"], standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        told = _told(error)
+        if told is None or verbose:
+            raise
+        line, status = told
+        if line:
+            print(f"udn-conformance: {line}", file=sys.stderr)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _told(error: Exception) -> tuple[str, int] | None:
+    """One line and the exit status for what is expected to go wrong; None for what is not."""
+    match error:
+        case Problem():
+            return str(error), error.status
+        case ApiError() | KubeconfigError():
+            return str(error), PREFLIGHT_FAILED
+        case CatalogError() | listing.UnknownFlag():
+            return str(error), USAGE
+    # Typer's errors of use come from click or from its own copy of it, by release: told by what they can do.
+    tell = getattr(error, "format_message", None)
+    return (" ".join(tell().split()), USAGE) if tell else None

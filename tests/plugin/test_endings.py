@@ -1,0 +1,178 @@
+"""Runs that cannot begin, and runs that are cut short: results are written all the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.conftest import Result, Suites, environment, kubevirt, virtctl
+
+GOOD = "@verifies('primary-l2/mtu')\ndef test_mtu():\n    pass\n"
+
+
+def _preflight(suites: Suites, *arguments: str, kubeconfig: bool = True) -> str:
+    """Run into a failed preflight; the line that tells it."""
+    suites.write("test_all.py", GOOD)
+    result = suites.run(*arguments, kubeconfig=kubeconfig)
+    assert result.status == 10, result.stdout + result.stderr
+    lines = [line for line in result.stderr.splitlines() if "preflight failed" in line]
+    assert len(lines) == 1, result.stderr
+    assert result.report["preflight"] in lines[0]
+    assert result.report["exitStatus"] == 10
+    assert result.requirement("primary-l2/mtu")["verdict"] == "blocked"
+    assert "preflight failed" in (result.out / "junit.xml").read_text()
+    assert "The run could not begin" in (result.out / "report.html").read_text()
+    return lines[0]
+
+
+def test_no_kubeconfig_there(suites: Suites) -> None:
+    line = _preflight(suites, "--kubeconfig", "/no/such/file", kubeconfig=False)
+    assert "/no/such/file does not exist" in line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_kubeconfig_unreadable(suites: Suites) -> None:
+    suites.cluster.kubeconfig.chmod(0)
+    assert "cannot be read: Permission denied" in _preflight(suites)
+
+
+def test_kubeconfig_is_rubbish(suites: Suites) -> None:
+    suites.cluster.kubeconfig.write_text("just words")
+    assert str(suites.cluster.kubeconfig) in _preflight(suites)
+
+
+def test_kubeconfig_points_nowhere(suites: Suites) -> None:
+    text = suites.cluster.kubeconfig.read_text().replace(suites.cluster.server, "http://127.0.0.1:9")
+    suites.cluster.kubeconfig.write_text(text)
+    assert "127.0.0.1:9" in _preflight(suites, "-n", "1")
+
+
+@pytest.mark.parametrize(("code", "hint"), [(401, "log in again"), (403, "cluster administrator")])
+def test_not_let_in(suites: Suites, code: int, hint: str) -> None:
+    suites.cluster.refuse = code
+    assert hint in _preflight(suites)
+
+
+def test_a_cluster_without_kubevirt_is_not_applicable(suites: Suites) -> None:
+    suites.cluster.answers["/apis/kubevirt.io/v1/kubevirts"] = {"items": [kubevirt(available="False")]}
+    suites.write("test_all.py", GOOD)
+    found = suites.run().requirement("primary-l2/mtu")
+    assert found["verdict"] == "not applicable"
+    assert "KubeVirt v1.6.0 is not Available: components are not ready" in found["reason"]
+
+
+WAITS = """
+import os, signal, threading
+
+@verifies("primary-l2/mtu")
+def test_first():
+    pass
+
+@verifies("primary-l2/same-node")
+def test_waits_for_ever():
+    open(os.environ["UDN_TEST_READY"], "w").close()
+    threading.Event().wait()
+
+@verifies("primary-l2/tcp-and-udp")
+def test_never_begins():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGINT, ("-n", "1"))],
+    ids=["ctrl-c", "sigterm", "ctrl-c-xdist"],
+)
+def test_a_run_that_is_cut_short_writes_what_it_has(
+    suites: Suites, tmp_path: Path, number: signal.Signals, workers: tuple[str, ...]
+) -> None:
+    ready = tmp_path / "ready"
+    os.mkfifo(ready)
+    suites.write("test_all.py", WAITS)
+    run = subprocess.Popen(
+        suites.command(*workers),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=tmp_path,
+        env=environment() | {"UDN_TEST_READY": str(ready)},
+    )
+    with ready.open():  # opens once the test has opened its end
+        run.send_signal(number)
+    printed, _ = run.communicate()
+    assert run.returncode == 2, printed
+    result = Result(run.returncode, printed, "", suites.out)
+    assert result.report["interrupted"]
+    assert result.requirement("primary-l2/mtu")["verdict"] == "passed"
+    for id in ("primary-l2/same-node", "primary-l2/tcp-and-udp"):
+        assert result.requirement(id)["verdict"] == "blocked"
+        assert "interrupted" in result.requirement(id)["reason"]
+    assert (suites.out / "junit.xml").is_file()
+    assert (suites.out / "report.html").is_file()
+
+
+LAB = """
+import json, os, sys
+state = os.environ["UDN_TEST_LAB"]
+what = sys.argv[1]
+with open(state, "a") as log:
+    log.write(" ".join(sys.argv[1:]) + "\\n")
+if what == "status":
+    sys.exit(1)
+if what == "up" and os.environ.get("UDN_TEST_LAB_BROKEN"):
+    print("no /dev/net/tun: load the module tun", file=sys.stderr)
+    sys.exit(10)
+if what == "up":
+    options = ["--virtctl", os.environ["UDN_TEST_VIRTCTL"], "--outside", "203.0.113.10", "--image", "lab/guest"]
+    print("ready in 3 s")
+    print(json.dumps({"kubeconfig": os.environ["UDN_TEST_KUBECONFIG"], "run_options": options, "environment": "lab"}))
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_without_a_kubeconfig_the_run_is_on_the_lab(
+    suites: Suites, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
+) -> None:
+    log = _lab(suites, tmp_path, monkeypatch)
+    suites.write(
+        "test_all.py",
+        "from conformance.plugin import run_context\n"
+        "@verifies('primary-l2/egress')\ndef test_egress(request):\n"
+        "    run = run_context(request.config)\n"
+        "    assert (run.environment, run.outside, run.guest.image) == ('lab', '203.0.113.10', 'mine')\n",
+    )
+    result = suites.run("--image", "mine", "--lab-name", "t1", *workers, kubeconfig=False)
+    assert result.status == 0, result.stdout + result.stderr
+    assert "no --kubeconfig is given, so this run is on the lab" in result.stdout
+    assert "proves the suite, not OVN-Kubernetes" in result.report["environment"]["statement"]
+    assert result.report["rerun"] == ["udn-conformance", "run", "--lab", "--lab-name", "t1"]
+    commands = log.read_text().splitlines()
+    assert [command.split()[0] for command in commands if "status" not in command] == ["up", "down"]
+    assert all("--name t1" in command for command in commands)
+
+
+def test_a_lab_that_does_not_come_up_is_a_failed_preflight(
+    suites: Suites, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = _lab(suites, tmp_path, monkeypatch)
+    monkeypatch.setenv("UDN_TEST_LAB_BROKEN", "yes")
+    assert "no /dev/net/tun: load the module tun" in _preflight(suites, "--lab", kubeconfig=False)
+    assert log.read_text().splitlines()[-1] == "down"
+
+
+def _lab(suites: Suites, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a lab's command in place that leads to the test's API server; its log of calls."""
+    package = tmp_path / "path" / "lab"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(LAB)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.setenv("UDN_TEST_LAB", str(tmp_path / "lab.log"))
+    monkeypatch.setenv("UDN_TEST_KUBECONFIG", str(suites.cluster.kubeconfig))
+    monkeypatch.setenv("UDN_TEST_VIRTCTL", str(virtctl(tmp_path)))
+    return tmp_path / "lab.log"
