@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kubernetes import client as official
-
 from conformance.kube.errors import AlreadyExists, Call, Expired, NotFound, Refused, Unreachable, refusal
 from conformance.kube.resources import Resource, resource_of
 from conformance.kube.transport import Request, Transport
@@ -79,13 +77,8 @@ class Api:
         return self._transport.server
 
     @property
-    def configuration(self) -> official.Configuration:
-        """TLS and credentials as the official client keeps them, for calls that are no plain requests."""
-        return self._transport.configuration
-
-    @property
     def configuration(self) -> Any:
-        """The official client's configuration, for its websocket client (exec)."""
+        """TLS and credentials as the official client keeps them, for calls that are no plain requests."""
         return self._transport.configuration
 
     def raw(self, path: str) -> Object:

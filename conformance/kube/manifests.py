@@ -138,3 +138,8 @@ def migration(name: str, namespace: str, run_id: str, vmi: str, to: str | None =
     if to is not None:
         spec["addedNodeSelector"] = {HOSTNAME: to}
     return labelled(MIGRATIONS, name, run_id, namespace) | {"spec": spec}
+
+
+def label_patch(label: str, value: str | None) -> dict[str, Any]:
+    """The merge patch that sets a label, or takes it off for ``None``."""
+    return {"metadata": {"labels": {label: value}}}

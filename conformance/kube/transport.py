@@ -58,7 +58,7 @@ class Transport:
     """Requests to one API server; safe to use from several threads."""
 
     def __init__(self, client: official.ApiClient, timeouts: Timeouts, user_agent: str) -> None:
-        self.configuration = client.configuration
+        self.configuration: Any = client.configuration
         self._pool: urllib3.PoolManager = client.rest_client.pool_manager
         self._timeouts = timeouts
         self._agent = user_agent

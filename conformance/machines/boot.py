@@ -1,0 +1,74 @@
+"""Waiting for a VM to run, with an early end when it plainly will not."""
+
+from __future__ import annotations
+
+from conformance.kube.api import Api, Object
+from conformance.kube.describe import is_true, last_events, summary
+from conformance.kube.resources import VMIS, VMS
+from conformance.kube.waits import TimedOut, wait_until
+
+#: KubeVirt's printable statuses of a VM that does not start; each may pass by itself, so it has to last.
+TROUBLE = frozenset(
+    {
+        *("ErrImagePull", "ImagePullBackOff", "CrashLoopBackOff", "ErrorUnschedulable"),
+        *("ErrorPvcNotFound", "DataVolumeError"),
+    }
+)
+
+
+class BootFailed(AssertionError):
+    """A VM will not run; one line with its status and the reason."""
+
+
+class _InTrouble(Exception):
+    pass
+
+
+def wait_running(api: Api, namespace: str, name: str) -> Object:
+    """The VMI, once it is Running and Ready; raises ``TimedOut``, or ``BootFailed`` when it plainly will not."""
+    running: list[Object] = []
+
+    def runs(vm: Object) -> bool:
+        vmi = api.find(VMIS, name, namespace)
+        if vmi is not None and is_running(vmi):
+            running.append(vmi)
+            return True
+        if vmi is not None and vmi.get("status", {}).get("phase") == "Failed" and _status(vm) != "Stopping":
+            raise BootFailed(f"VirtualMachine {namespace}/{name}: its VMI failed: {_state(api, namespace, name)}")
+        if _status(vm) in TROUBLE:
+            raise _InTrouble
+        return False
+
+    while True:
+        try:
+            wait_until(api, VMS, name, namespace, runs, "vm-running", "a running, ready VMI")
+        except _InTrouble:
+            _outlast(api, namespace, name)
+        except TimedOut as error:
+            raise TimedOut(f"{error}; VMI: {summary(api.find(VMIS, name, namespace))}") from None
+        else:
+            return running[-1]
+
+
+def is_running(vmi: Object) -> bool:
+    """Whether a VMI is Running and Ready, and stays."""
+    phase = vmi.get("status", {}).get("phase")
+    return phase == "Running" and is_true(vmi, "Ready") and "deletionTimestamp" not in vmi["metadata"]
+
+
+def _outlast(api: Api, namespace: str, name: str) -> None:
+    """Return when the trouble passes; raise ``BootFailed`` when it lasts."""
+    try:
+        wait_until(api, VMS, name, namespace, lambda vm: _status(vm) not in TROUBLE, "vm-trouble", "a way out of it")
+    except TimedOut as error:
+        raise BootFailed(f"VirtualMachine {namespace}/{name} will not start: {_state(api, namespace, name)}") from error
+
+
+def _state(api: Api, namespace: str, name: str) -> str:
+    vm, vmi = api.find(VMS, name, namespace), api.find(VMIS, name, namespace)
+    events = last_events(api, name, namespace)
+    return f"VM: {summary(vm)}; VMI: {summary(vmi)}" + (f"; events: {events}" if events else "")
+
+
+def _status(vm: Object) -> str:
+    return str(vm.get("status", {}).get("printableStatus") or "")

@@ -1,0 +1,1 @@
+"""What guests print, read: pure functions that understand busybox and iproute2/iputils alike."""

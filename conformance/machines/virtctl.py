@@ -1,0 +1,78 @@
+"""The program virtctl: where it is, what it answers, and how it is given the cluster."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.timeouts import Timeouts
+
+
+class VirtctlError(Exception):
+    """virtctl is missing, too slow, or says no; one line with the command and what it wrote."""
+
+
+@dataclass(frozen=True)
+class Virtctl:
+    """virtctl for one cluster.
+
+    The kubeconfig goes by environment: virtctl passes no ``--kubeconfig`` on to the programs that it starts itself.
+    """
+
+    program: str
+    kubeconfig: Path | None
+    context: str | None
+    timeouts: Timeouts
+
+    @classmethod
+    def find(cls, program: str, kubeconfig: Path | None, context: str | None, timeouts: Timeouts) -> Virtctl:
+        """virtctl by name or path; raises ``VirtctlError`` when there is none."""
+        found = shutil.which(program)
+        if found is None:
+            raise VirtctlError(
+                f"{program}: no such program; install virtctl of the cluster's KubeVirt or pass --virtctl"
+            )
+        return cls(found, kubeconfig, context, timeouts)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The argv of a call."""
+        return [self.program, *(["--context", self.context] if self.context else []), *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a call."""
+        chosen = {"KUBECONFIG": str(self.kubeconfig.resolve())} if self.kubeconfig else {}
+        return {**os.environ, **chosen}
+
+    def run(self, *arguments: str, timeout: str = "virtctl") -> str:
+        """What a call wrote to standard output; raises ``VirtctlError`` when it fails."""
+        what = " ".join(("virtctl", *arguments))
+        try:
+            done = subprocess.run(
+                self.command(*arguments),
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=self.timeouts[timeout],
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise VirtctlError(f"{what}: no end within {error.timeout:g} s") from error
+        except OSError as error:
+            raise VirtctlError(f"{what}: {self.program} cannot be run: {error.strerror}") from error
+        if done.returncode != 0:
+            said = " ".join((done.stderr or done.stdout).split()) or "nothing"
+            raise VirtctlError(f"{what}: status {done.returncode}: {said[:500]}")
+        return done.stdout
+
+    def version(self) -> str:
+        """virtctl's own version, such as ``v1.4.0``; raises ``VirtctlError``."""
+        text = self.run("version", "--client")
+        match = re.search(r'GitVersion:"([^"]*)"', text) or re.search(r"(v\d[\w.+-]*)", text)
+        return match.group(1) if match else " ".join(text.split())[:80]

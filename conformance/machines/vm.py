@@ -1,0 +1,273 @@
+"""A virtual machine of a tenant: its life cycle as its user drives it, and its guest."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from conformance.evidence import REDACTOR, YAML, attach, note, step
+from conformance.kube.api import Object
+from conformance.kube.describe import summary
+from conformance.kube.manifests import migration as migration_manifest
+from conformance.kube.resources import MIGRATIONS, PODS, VMIS, VMS
+from conformance.kube.waits import TimedOut, wait_gone, wait_until
+from conformance.machines import boot
+from conformance.machines.access import Access, Credentials
+from conformance.machines.claim import Claim, claims_of
+from conformance.machines.console import Console, LoginFailed
+from conformance.machines.guest import Guest
+from conformance.machines.identity import Identity
+from conformance.machines.migration import Migration, follow_migration
+from conformance.machines.pod import Pod
+from conformance.traffic.stream import Stream, stream
+
+
+class VirtualMachine:
+    """One VM, by name; nothing of the cluster's state is cached, each answer is read anew."""
+
+    def __init__(self, access: Access, namespace: str, name: str) -> None:
+        self.access = access
+        self.api = access.api
+        self.namespace = namespace
+        self.name = name
+        self._migration_known = ""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    def __repr__(self) -> str:
+        return f"VirtualMachine({self})"
+
+    # -- what the cluster says of it
+
+    @property
+    def credentials(self) -> Credentials:
+        """Who logs in to its guest."""
+        return self.access.credentials
+
+    def vm(self) -> Object:
+        """The VirtualMachine object as it is now."""
+        return self.api.get(VMS, self.name, self.namespace)
+
+    def vmi(self) -> Object:
+        """The VirtualMachineInstance as it is now; ``NotFound`` while the VM is stopped."""
+        return self.api.get(VMIS, self.name, self.namespace)
+
+    @property
+    def uid(self) -> str:
+        """UID of the VirtualMachine object."""
+        return str(self.vm()["metadata"]["uid"])
+
+    @property
+    def node(self) -> str:
+        """Name of the node that it runs on."""
+        return str(self.vmi()["status"].get("nodeName", ""))
+
+    @property
+    def interfaces(self) -> list[dict[str, Any]]:
+        """``status.interfaces`` of the VMI; the pod network's comes first."""
+        entries: list[dict[str, Any]] = self.vmi().get("status", {}).get("interfaces") or []
+        return entries
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Addresses of the first interface, by the VMI's status."""
+        return _addresses(self._first_interface())
+
+    @property
+    def address(self) -> str:
+        """First address of the first interface, by the VMI's status."""
+        addresses = self.addresses
+        if not addresses:
+            raise AssertionError(f"VMI {self} reports no address: {summary(self.vmi())}")
+        return addresses[0]
+
+    @property
+    def mac(self) -> str:
+        """MAC of the first interface, by the VMI's status."""
+        return str(self._first_interface().get("mac", "")).lower()
+
+    @property
+    def migration_uid(self) -> str:
+        """UID of the last migration of the running VMI; empty when there was none."""
+        state = self.vmi().get("status", {}).get("migrationState") or {}
+        return str(state.get("migrationUid", ""))
+
+    @property
+    def pod(self) -> Pod:
+        """The virt-launcher pod in which it runs now."""
+        vmi = self.vmi()
+        node, active = vmi["status"].get("nodeName"), vmi["status"].get("activePods") or {}
+        pods = self.api.list(PODS, self.namespace, labels=f"kubevirt.io/created-by={vmi['metadata']['uid']}")
+        for pod in pods:
+            # While it migrates there are two; the one on the VMI's node holds the guest.
+            if pod["spec"].get("nodeName") == node and pod["metadata"]["uid"] in (active or {pod["metadata"]["uid"]}):
+                return Pod(self.api, self.namespace, pod["metadata"]["name"])
+        names = [pod["metadata"]["name"] for pod in pods]
+        raise AssertionError(f"VMI {self} on {node}: none of its pods {names} is the active one {active}")
+
+    def claims(self) -> list[Claim]:
+        """Its address claims, one for each network with persistent addresses."""
+        return claims_of(self.api, self.namespace, self.name)
+
+    def claim(self) -> Claim:
+        """Its address claim; ``AssertionError`` unless there is exactly one."""
+        claims = self.claims()
+        assert len(claims) == 1, f"{self} has {len(claims)} address claims, expected one: {claims}"
+        return claims[0]
+
+    def identity(self) -> Identity:
+        """What VMI, guest and claims say of its addresses and MAC."""
+        interface = self._first_interface()
+        nic = self.guest.nic()
+        claimed = tuple(address for claim in self.claims() for address in claim.addresses)
+        mac = str(interface.get("mac", "")).lower()
+        return Identity(_addresses(interface), mac, tuple(nic.addresses), nic.mac, claimed)
+
+    # -- its guest
+
+    @cached_property
+    def console(self) -> Console:
+        """Its serial console; opened by the first command."""
+        virtctl = self.access.virtctl
+        argv = virtctl.command("console", self.name, "--namespace", self.namespace)
+        return Console(
+            str(self), argv, virtctl.environment, self.credentials, self.access.timeouts, explain=self._what_happened
+        )
+
+    @cached_property
+    def guest(self) -> Guest:
+        """Its guest, over the console."""
+        return Guest(self.console, self.access.timeouts)
+
+    # -- its life
+
+    def create(self, manifest: Object) -> None:
+        """Create it; not awaited. The manifest is kept as evidence, without its secrets."""
+        with step(f"create VM {self}"):
+            attach(f"VM {self}", yaml.safe_dump(REDACTOR.object(manifest), sort_keys=False), YAML)
+            self.api.create(manifest)
+
+    def wait_running(self) -> None:
+        """Until its VMI is Running and Ready; raises ``TimedOut`` or ``BootFailed``."""
+        with step(f"wait until VM {self} runs"):
+            boot.wait_running(self.api, self.namespace, self.name)
+
+    def wait_ready(self) -> None:
+        """Until it runs, reports an address, and has answered a login on its console.
+
+        Raises ``TimedOut`` with its status and the console's last lines, or ``BootFailed``.
+        """
+        self.wait_running()
+        with step(f"log in to {self}"):
+            try:
+                self.console.login()
+            except LoginFailed as error:
+                raise TimedOut(f"{error}; VM: {summary(self.vm())}; VMI: {summary(self.vmi())}") from error
+        with step(f"wait for the address of {self}"):
+            self._wait_address()
+            if not self.guest.wait_address():
+                note(f"{self}: the guest has no address on {self.guest.nic().name}")
+
+    def start(self) -> None:
+        """``virtctl start``, until its VMI exists."""
+        with step(f"virtctl start {self}"):
+            self.access.virtctl.run("start", self.name, "--namespace", self.namespace)
+            wait_until(self.api, VMIS, self.name, self.namespace, lambda _: True, "vm-created", "VMI")
+
+    def stop(self) -> None:
+        """``virtctl stop``, until its VMI is gone."""
+        with step(f"virtctl stop {self}"):
+            uid = self.vmi()["metadata"]["uid"]
+            self.access.virtctl.run("stop", self.name, "--namespace", self.namespace)
+            wait_gone(self.api, VMIS, self.name, self.namespace, "vm-stopped", uid=uid)
+            self._forget_guest()
+
+    def restart(self) -> None:
+        """``virtctl restart``, until there is a new VMI; ``wait_ready`` waits for its guest."""
+        with step(f"virtctl restart {self}"):
+            uid = self.vmi()["metadata"]["uid"]
+            self.access.virtctl.run("restart", self.name, "--namespace", self.namespace)
+            self._forget_guest()
+            wait_until(
+                self.api,
+                VMIS,
+                self.name,
+                self.namespace,
+                lambda vmi: vmi["metadata"]["uid"] != uid,
+                "vm-stopped",
+                "a new VMI in place of the old",
+            )
+
+    def migrate(self, to: str | None = None) -> Migration:
+        """Move it live to another node, ``to`` if given; raises ``MigrationFailed``."""
+        name = f"{self.name}-move-{secrets.token_hex(3)}"
+        with step(f"migrate {self}" + (f" to {to}" if to else "")):
+            self.api.create(migration_manifest(name, self.namespace, self.access.run_id, self.name, to))
+            moved = follow_migration(self.api, self.namespace, name, self.name)
+            self.api.delete(MIGRATIONS, name, self.namespace)
+            return moved
+
+    def delete(self) -> None:
+        """Delete it and wait until it is gone."""
+        with step(f"delete VM {self}"):
+            self._forget_guest()
+            self.api.delete(VMS, self.name, self.namespace)
+            wait_gone(self.api, VMS, self.name, self.namespace, "vm-gone")
+            wait_gone(self.api, VMIS, self.name, self.namespace, "vm-gone")
+
+    def close(self) -> None:
+        """Keep the console's transcript as evidence, and leave the console."""
+        if "console" in self.__dict__:
+            attach(f"console of {self}", self.console.transcript.text())
+            self.console.close()
+
+    # -- its traffic
+
+    def stream_to(
+        self, server: VirtualMachine, port: int = 5201, measured_on: VirtualMachine | None = None
+    ) -> AbstractContextManager[Stream]:
+        """A TCP session to ``server`` in which both sides send numbered lines all the time; see ``traffic.stream``."""
+        return stream(self, server, port, measured_on)
+
+    # -- inner
+
+    def _first_interface(self) -> dict[str, Any]:
+        return next(iter(self.interfaces), {})
+
+    def _wait_address(self) -> None:
+        def reports(vmi: Object) -> bool:
+            interfaces = vmi.get("status", {}).get("interfaces") or [{}]
+            return bool(_addresses(interfaces[0]))
+
+        wait_until(self.api, VMIS, self.name, self.namespace, reports, "vm-address", "address in status.interfaces")
+
+    def _forget_guest(self) -> None:
+        if "console" in self.__dict__:
+            self.console.close()
+        if "guest" in self.__dict__:
+            self.guest.forget()
+
+    def _what_happened(self) -> str | None:
+        """Why its console was cut, if the VM has to do with it."""
+        vmi = self.api.find(VMIS, self.name, self.namespace)
+        if vmi is None:
+            return "the VM was stopped"
+        status = vmi.get("status", {})
+        if "deletionTimestamp" in vmi["metadata"] or status.get("phase") != "Running":
+            return f"the VM is {status.get('phase')}"
+        state = status.get("migrationState") or {}
+        uid = str(state.get("migrationUid", ""))
+        if uid and uid != self._migration_known:
+            self._migration_known = uid
+            return f"the VM moved from {state.get('sourceNode')} to {state.get('targetNode')}"
+        return None
+
+
+def _addresses(interface: dict[str, Any]) -> tuple[str, ...]:
+    one = interface.get("ipAddress")
+    return tuple(interface.get("ipAddresses") or ([one] if one else []))

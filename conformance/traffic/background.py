@@ -1,0 +1,40 @@
+"""Programs that run on in a guest while its console does other things, each in a folder of its own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from conformance.machines.guest import Guest
+from conformance.machines.shell import quote
+
+
+class Background:
+    """A running script; ``folder`` is where it runs and writes."""
+
+    def __init__(self, guest: Guest, folder: str) -> None:
+        self.guest = guest
+        self.folder = folder
+
+    def stop(self) -> None:
+        """End it with all its children, and remove its folder."""
+        # The group, by the id that the script wrote: never by name.
+        stop = f"cd {self.folder} 2>/dev/null && kill -- -$(cat pid) 2>/dev/null; rm -rf {self.folder}"
+        self.guest.run(stop, idempotent=True)
+
+
+@contextmanager
+def background(guest: Guest, script: str) -> Iterator[Background]:
+    """Run a script of sh until the block ends."""
+    folder = f"/tmp/udnc-{secrets.token_hex(4)}"
+    running = Background(guest, folder)
+    whole = f"cd {folder}\necho $$ > pid\n{script}\n"
+    try:
+        guest.must(f"mkdir -m 700 -p {folder}", idempotent=True)
+        guest.write(f"{folder}/script", whole)
+        # A session of its own: it outlives a console that is cut, and is one group to end.
+        guest.must(f"setsid sh {quote(folder + '/script')} </dev/null >/dev/null 2>{folder}/errors &")
+        yield running
+    finally:
+        running.stop()

@@ -1,0 +1,36 @@
+"""Who takes part in traffic, and how a line of a report names two of them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from conformance.machines.guest import Guest
+
+
+class Peer(Protocol):
+    """One end: a VM, as traffic sees it."""
+
+    @property
+    def address(self) -> str:
+        """The address at which others reach it."""
+
+    @property
+    def node(self) -> str:
+        """Name of the node that it runs on."""
+
+    @property
+    def migration_uid(self) -> str:
+        """Changes when it moves; else it stays the same."""
+
+    @property
+    def guest(self) -> Guest:
+        """Its guest."""
+
+
+def line(protocol: str, client: Peer, server: Peer, port: int | None) -> str:
+    """``tcp ns/vm-a (10.1.2.3, worker-1) -> ns/vm-b (10.1.2.4:5000, worker-2)``."""
+    if port is None:
+        where = server.address
+    else:
+        where = f"[{server.address}]:{port}" if ":" in server.address else f"{server.address}:{port}"
+    return f"{protocol} {client} ({client.address}, {client.node}) -> {server} ({where}, {server.node})"
