@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ NAMESPACE = "tenant"
 
 def start_api(state: Path) -> subprocess.Popen[str]:
     """An API server process for a fresh state directory, ready to answer."""
-    LabConfig.new("kubevirt-test", WORKERS, state).save()
+    # Without nodes of its own: virt-api then dials from this namespace, where the make-believe guests are.
+    replace(LabConfig.new("kubevirt-test", WORKERS, state), nodes=()).save()
     command = [sys.executable, "-m", "lab.apiserver", "--state", str(state)]
     with (state / "apiserver.log").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
