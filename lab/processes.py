@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -93,6 +94,21 @@ def end(name: str, pids: Iterable[int], grace: float = GRACE) -> list[int]:
             os.close(handle)
 
 
+def wait_end(name: str, pid: int, number: signal.Signals, limit: float) -> bool:
+    """Signal one process of lab ``name`` and wait for its end; whether it has ended (or was none) in ``limit`` s."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        if not _is_marked(pid, name):
+            return True
+        _signal([handle], number)
+        return bool(_wait({pid: handle}, limit))
+    finally:
+        os.close(handle)
+
+
 class Processes:
     """The processes of one owner. They get SIGKILL when the thread that started them ends: start them from the main
     one. ``on_exit(name, status)`` is called when one ends that was not told to."""
@@ -108,22 +124,24 @@ class Processes:
     async def start(
         self, name: str, argv: Sequence[str], netns: str | None = None, env: Mapping[str, str] | None = None
     ) -> None:
-        """Start ``argv``, inside the network namespace ``netns`` if given; output goes to ``<name>.log``."""
+        """Start ``argv``, inside the network namespace ``netns`` if given; output goes to ``<name>.log``.
+
+        Raises :class:`ProcessFailed` if the program is not installed.
+        """
+        if shutil.which(argv[0]) is None:
+            raise ProcessFailed(f"cannot start {name}: {argv[0]} is not installed; see `python -m lab preflight`")
         inside = ["nsenter", f"--net=/run/netns/{netns}", "--"] if netns else []
         log = self._logs / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *["setpriv", "--pdeathsig", "KILL", "--", *inside, *argv],
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    env={**os.environ, **(env or {}), MARK: self._lab},
-                    start_new_session=True,
-                )
-            except FileNotFoundError as error:
-                raise ProcessFailed(f"cannot start {name}: {error.filename} is not installed") from error
+            process = await asyncio.create_subprocess_exec(
+                *["setpriv", "--pdeathsig", "KILL", "--", *inside, *argv],
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **(env or {}), MARK: self._lab},
+                start_new_session=True,
+            )
         self._running[name] = process
         self._watchers[name] = asyncio.create_task(self._watch(name, process))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab import netns
 from lab.config import (
+    CLUSTER_SUBNET,
     GATEWAY_ROUTER,
     GATEWAY_SUBNET,
     MANAGEMENT_SUBNET,
@@ -31,7 +32,7 @@ from lab.fabric.northbound import Northbound
 from lab.faults.seams import Faults
 from lab.processes import Processes, ProcessFailed
 
-CLUSTER_ROUTE = "10.244.0.0/16"
+NEIGHBOUR_SECONDS = 3600
 SOCKET_LIMIT = 10.0  # seconds
 _SOCKET_INTERVAL = 0.005  # seconds
 
@@ -43,6 +44,8 @@ class Fabric:
         self._config = config
         self._processes = processes
         self._central = config.northbound.parent
+        self.central = asyncio.Event()
+        """Set when the central databases answer."""
 
     async def up(self) -> None:
         """Bring all up; returns when every node has registered and the default network is in every switch.
@@ -53,6 +56,7 @@ class Fabric:
         await asyncio.to_thread(self._wire)
         template = await self._template()
         await asyncio.gather(self._start_central(), *(self._start_node(node, template) for node in self._config.nodes))
+        await asyncio.to_thread(self.introduce_nodes)
         northbound = Northbound(self._config.northbound, Faults(self._config.state))
         try:
             await northbound.ensure_external()
@@ -61,6 +65,20 @@ class Fabric:
             await northbound.sync()
         finally:
             await northbound.close()
+
+    def introduce_nodes(self) -> None:
+        """Tell each node's switch the MACs of the others' underlay addresses, for an hour.
+
+        OVS drops the first packet to a tunnel's end that it does not know while it asks: a ping lost for no fault of
+        the network. Call again within the hour.
+        """
+        for node in self._config.nodes:
+            switch = self._config.state / "nodes" / node.name / "ovs-vswitchd.ctl"
+            daemons.control(switch, "tnl/neigh/aging", str(NEIGHBOUR_SECONDS))
+            for peer in self._config.nodes:
+                if peer is not node:
+                    underlay = [peer.address, mac_of(peer.address)]
+                    daemons.control(switch, "tnl/neigh/set", daemons.PHYSICAL_BRIDGE, *underlay)
 
     def _wire(self) -> None:
         config = self._config
@@ -94,6 +112,7 @@ class Fabric:
             await self._daemon(f"ovsdb-{name}", daemons.database(directory, name), directory)
         for name in ("nb", "sb"):
             await _listening(directory / f"{name}.sock")
+        self.central.set()
         await self._daemon("ovn-northd", daemons.northd(directory), directory)
         out = self._config.netns("out")
         await self._processes.start("outside", [sys.executable, "-m", "lab.fabric.outside"], netns=out)
@@ -104,7 +123,7 @@ class Fabric:
         shutil.copyfile(template, directory / "db.db")
         await self._daemon(f"ovsdb-{node.name}", daemons.database(directory, "db"), directory, node.name)
         await _listening(directory / "db.sock")
-        settings = daemons.node_settings(node.name, node.address, self._config.southbound)
+        settings = daemons.node_settings(node, self._config.southbound)
         database = f"--db=unix:{directory}/db.sock"
         await _run("ovs-vsctl", database, "--no-wait", "init", "--", *settings)
         await self._daemon(f"ovs-vswitchd-{node.name}", daemons.vswitchd(directory), directory, node.name)
@@ -121,7 +140,7 @@ class Fabric:
         default = default_network(self._config)
         own = default.management_ips(node.name)[0]
         links.configure(space, MANAGEMENT_INTERFACE, own, mac=mac_of(own), mtu=default.mtu)
-        links.route(space, CLUSTER_ROUTE, default.gateways(node.name)[0].partition("/")[0])
+        links.route(space, CLUSTER_SUBNET, default.gateways(node.name)[0].partition("/")[0])
 
     async def _daemon(self, name: str, argv: list[str], directory: Path, node: str | None = None) -> None:
         space = self._config.netns(node or "net")

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from ovs.unixctl.client import UnixctlClient
+
+from lab.config import Node
+from lab.fabric.model import mac_of
 
 OVS_SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 NORTHBOUND_SCHEMA = Path("/usr/share/ovn/ovn-nb.ovsschema")
@@ -63,14 +69,28 @@ def controller(directory: Path) -> list[str]:
     ]
 
 
-def node_settings(node: str, address: str, southbound: Path) -> list[str]:
+def control(socket: Path, command: str, *arguments: str) -> str:
+    """What a daemon answers on its control socket; ``OSError`` if it does not or refuses."""
+    code, client = UnixctlClient.create(str(socket))
+    if code:
+        raise OSError(code, f"no daemon answers at {socket}: {os.strerror(code)}")
+    try:
+        code, refusal, answer = client.transact(command, list(arguments))
+    finally:
+        client.close()
+    if code or refusal is not None:
+        raise OSError(code, f"{command} at {socket}: {refusal or os.strerror(code)}")
+    return str(answer)
+
+
+def node_settings(node: Node, southbound: Path) -> list[str]:
     """Arguments of ``ovs-vsctl`` that make a fresh node database that of ``node``."""
     settings = {
-        "system-id": node,
-        "hostname": node,
+        "system-id": node.name,
+        "hostname": node.name,
         "ovn-remote": f"unix:{southbound}",
         "ovn-encap-type": "geneve",
-        "ovn-encap-ip": address,
+        "ovn-encap-ip": node.address,
         "ovn-bridge": INTEGRATION_BRIDGE,
         "ovn-bridge-datapath-type": "netdev",
         "ovn-bridge-mappings": f"physnet:{PHYSICAL_BRIDGE}",
@@ -83,4 +103,5 @@ def node_settings(node: str, address: str, southbound: Path) -> list[str]:
     for bridge, mode in ((INTEGRATION_BRIDGE, "secure"), (PHYSICAL_BRIDGE, "standalone")):
         bridges += ["--", "add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev"]
         bridges += [f"fail_mode={mode}", "other_config:disable-in-band=true"]
+    bridges += [f'other_config:hwaddr="{mac_of(node.address)}"']  # the last one's, br-phy: others count on it
     return ["set", "Open_vSwitch", ".", *ids, *bridges, "--", "add-port", PHYSICAL_BRIDGE, "phy0"]
