@@ -8,7 +8,7 @@ from conformance.kube.execute import execute
 from conformance.kube.resources import EVENTS, PODS
 from conformance.kube.waits import Deadline, TimedOut, follow, wait_for_event, wait_gone, wait_until
 from conformance.machines.parse import ping as parse
-from conformance.machines.pod_networks import PodNetwork, default_network, primary_network
+from conformance.machines.pod_networks import PodNetwork, default_interface, default_network, primary_network
 
 # The kubelet's event for a container that runs.
 STARTED = "Started"
@@ -55,6 +55,11 @@ class Pod:
     def default_network(self) -> PodNetwork | None:
         """The attachment to the cluster's default network."""
         return default_network(self.read())
+
+    @property
+    def default_interface(self) -> str | None:
+        """The NIC that carries the pod's default route, by its network status."""
+        return default_interface(self.read())
 
     def wait_running(self) -> None:
         """Until it runs; ``TimedOut`` tells its last state and events."""

@@ -45,6 +45,14 @@ class Group:
         """Two VMs that run on one node now; one is migrated if need be."""
         return self._placed(apart=False)
 
+    def neighbour_of(self, machine: VirtualMachine) -> VirtualMachine:
+        """Another VM of the group."""
+        return next(other for other in self.machines if other is not machine)
+
+    def one_on_each_node(self) -> list[VirtualMachine]:
+        """One VM for each node that the group runs on now."""
+        return list({machine.node: machine for machine in self.machines}.values())
+
     def _placed(self, apart: bool) -> Pair:
         nodes = {machine: machine.node for machine in self.machines}
         for one, other in combinations(self.machines, 2):

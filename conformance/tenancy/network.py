@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.evidence import step
 from conformance.kube.api import Api, Object
+from conformance.kube.errors import Refused
 from conformance.kube.resources import CUDNS, NADS, Resource
 from conformance.kube.waits import wait_gone, wait_until
 from conformance.tenancy.subnets import Subnet
@@ -117,10 +118,14 @@ class Network:
         """Merge a patch; ``Refused`` when the API does not take it."""
         return self.api.patch(self.kind, self.name, self._home, body)
 
-    def layer2_patch(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """The merge patch that sets ``fields`` of the Layer2 part."""
+    def edit_layer2(self, fields: dict[str, Any]) -> Refused | None:
+        """Try to change fields of the Layer2 part; gives the API's refusal, if it refuses."""
         spec = {"layer2": fields}
-        return {"spec": {"network": spec}} if self.kind is CUDNS else {"spec": spec}
+        try:
+            self.patch({"spec": {"network": spec}} if self.kind is CUDNS else {"spec": spec})
+        except Refused as refused:
+            return refused
+        return None
 
     def delete(self) -> None:
         """Ask for the network's deletion; it goes when nothing uses it any more."""

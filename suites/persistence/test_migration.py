@@ -1,9 +1,9 @@
 """What outlives a live migration."""
 
+import pytest
+
 from conformance import verifies
 from conformance.traffic import assert_reaches
-
-import pytest
 
 pytestmark = pytest.mark.xdist_group("persistence-migration")
 

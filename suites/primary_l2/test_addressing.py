@@ -1,8 +1,8 @@
 """What a VM is given by its primary network, and how."""
 
-from conformance import verifies
-
 import pytest
+
+from conformance import verifies
 
 pytestmark = pytest.mark.xdist_group("primary-l2")
 

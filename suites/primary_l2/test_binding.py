@@ -1,8 +1,8 @@
 """How the VM's NIC is bound to the network."""
 
-from conformance import verifies
-
 import pytest
+
+from conformance import verifies
 
 pytestmark = pytest.mark.xdist_group("primary-l2")
 

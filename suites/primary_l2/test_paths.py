@@ -1,9 +1,9 @@
 """How packets travel between VMs of one network."""
 
+import pytest
+
 from conformance import verifies
 from conformance.traffic import exchange, source_seen_by
-
-import pytest
 
 pytestmark = pytest.mark.xdist_group("primary-l2")
 

@@ -1,8 +1,8 @@
 """What the tests of the API rules start from."""
 
-from conformance.tenants import Draft
-
 import pytest
+
+from conformance.tenancy import Draft
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,11 @@
 """The namespace label that a primary network needs."""
 
-from conformance import verifies
-from conformance.kube import Refused, manifests, patches
-from conformance.kube.resources import NADS, NAMESPACES
-
 import pytest
 
-LABEL = manifests.PRIMARY_NETWORK_LABEL
+from conformance import verifies
+from conformance.kube.errors import Refused
+from conformance.kube.manifests import PRIMARY_LABEL, label_patch
+from conformance.kube.resources import NADS, NAMESPACES
 
 
 @verifies("udn-api/namespace-label-required")
@@ -34,12 +33,12 @@ def test_the_label_is_fixed_when_the_namespace_is_created(tenants, labelled):
     tenant = tenants.empty("fixed") if labelled else tenants.without_label("fixed")
     api, namespace = tenants.api, tenant.namespace
 
-    api.patch(NAMESPACES, namespace, None, patches.label("udn-conformance/another", "value"))
+    api.patch(NAMESPACES, namespace, None, label_patch("udn-conformance/another", "value"))
     with pytest.raises(Refused) as refused:
-        api.patch(NAMESPACES, namespace, None, patches.label(LABEL, None if labelled else ""))
+        api.patch(NAMESPACES, namespace, None, label_patch(PRIMARY_LABEL, None if labelled else ""))
 
     assert "cannot be added/removed" in refused.value.message
-    assert (LABEL in api.get(NAMESPACES, namespace)["metadata"]["labels"]) is labelled
+    assert (PRIMARY_LABEL in api.get(NAMESPACES, namespace)["metadata"]["labels"]) is labelled
 
 
 @verifies("udn-api/pod-waits-for-its-network")

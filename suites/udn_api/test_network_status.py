@@ -1,8 +1,8 @@
 """What a network says of itself, and the attachment definition that it makes."""
 
-from conformance import verifies
-
 import pytest
+
+from conformance import verifies
 
 
 @verifies("udn-api/ready-condition")

@@ -1,9 +1,10 @@
 """Networks that cannot be changed, nor taken from the workloads that use them."""
 
-from conformance import Lifted, verifies
-from conformance.kube import Refused, patches
-
 import pytest
+
+from conformance import verifies
+from conformance.kube.manifests import label_patch
+from conformance.verdicts import Lifted
 
 EDITS = {
     "mtu": {"mtu": 1300},
@@ -19,13 +20,13 @@ def test_a_network_cannot_be_modified(fixed_network, field):
     network = fixed_network
     before = network.spec()
 
-    network.patch(patches.label("udn-conformance/edited", field))
-    try:
-        network.patch(network.layer2_patch(EDITS[field]))
-    except Refused as refused:
-        assert "immutable" in refused.message, f"refused, but not as immutable: {refused}"
+    network.patch(label_patch("udn-conformance/edited", field))
+    refused = network.edit_layer2(EDITS[field])
+
     if network.spec() != before:
         raise Lifted(f"{network} accepted a new {field}")
+    assert refused is not None, f"{network} took a new {field} without a word, and kept the old"
+    assert "immutable" in refused.message, f"refused, but not as immutable: {refused}"
 
 
 @verifies("udn-api/in-use-is-protected")
@@ -36,7 +37,7 @@ def test_a_network_in_use_is_not_taken_away(tenants):
     right.wait_running()
     left.must_reach(right)
 
-    tenant.network.delete(wait=False)
+    tenant.network.delete()
     tenant.network.wait_refuses_deletion(naming=left)
 
     assert tenant.network.attachment().exists(), "the attachment definition went while pods use it"

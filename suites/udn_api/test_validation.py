@@ -1,8 +1,8 @@
 """What the API refuses, each beside its nearest neighbour that it accepts. Nothing is stored: all are dry runs."""
 
-from conformance import verifies
-
 import pytest
+
+from conformance import verifies
 
 PERSISTENT = {"lifecycle": "Persistent"}
 
