@@ -98,12 +98,13 @@ class ResourceRequests:
         return await self._writer.change(call, change), False
 
     async def _watch(self, request: web.Request, call: Call, form: Form) -> web.StreamResponse:
+        batches = self._watcher.events(call)
         response = web.StreamResponse(headers={"Content-Type": JSON, "Cache-Control": "no-cache, private"})
         response.enable_chunked_encoding()
         await response.prepare(request)
         first = True
         try:
-            async for events in self._watcher.events(call):
+            async for events in batches:
                 lines = []
                 for name, obj in events:
                     lines.append(encode(render_event(call.kind, name, obj, form, first)))

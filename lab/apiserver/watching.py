@@ -25,10 +25,17 @@ class Watcher:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def events(self, call: Call) -> AsyncIterator[list[Event]]:
-        """Events in batches, until the watch's time is over; a last ERROR event tells why it ended early."""
-        wanted = selection(call)
-        revision = requested_revision(call, self._store)
+    def events(self, call: Call) -> AsyncIterator[list[Event]]:
+        """Events in batches, until the watch's time is over; a last ERROR event tells why it ended early.
+
+        ``ApiError`` at once if the request makes no sense.
+        """
+        seconds = call.number("timeoutSeconds") or SHORTEST_SECONDS * random.uniform(1, 2)
+        return self._events(call, selection(call), requested_revision(call, self._store), seconds)
+
+    async def _events(
+        self, call: Call, wanted: Predicate | None, revision: int, seconds: float
+    ) -> AsyncIterator[list[Event]]:
         initial = call.flag("sendInitialEvents") or (revision == 0 and "sendInitialEvents" not in call.query)
         if initial:
             # Nothing is awaited between listing and following, so no change is lost or seen twice.
@@ -45,7 +52,7 @@ class Watcher:
             if start:
                 yield start
             clock = asyncio.get_running_loop().time
-            deadline = clock() + (call.number("timeoutSeconds") or SHORTEST_SECONDS * random.uniform(1, 2))
+            deadline = clock() + seconds
             bookmarks = call.flag("allowWatchBookmarks")
             while (left := deadline - clock()) > 0:
                 changes = await follower.take(min(left, BOOKMARK_SECONDS))

@@ -45,7 +45,9 @@ def test_get_shows_tables(kubectl: Kubectl, namespace: str) -> None:
     labelled = kubectl("get", "pods", "-n", namespace, "-l", "app=a", "--show-labels", "--no-headers")
     assert labelled.split()[-1] == "app=a"
     assert kubectl("get", "pods", "-n", namespace, "-l", "app!=a", "--no-headers") == ""
-    assert kubectl("get", "pods", "-n", namespace, "--field-selector", "status.phase=Pending", "-o", "name") == "pod/p\n"
+    assert (
+        kubectl("get", "pods", "-n", namespace, "--field-selector", "status.phase=Pending", "-o", "name") == "pod/p\n"
+    )
 
 
 def test_apply_is_idempotent_and_merges_lists_by_key(kubectl: Kubectl, server: Server, namespace: str) -> None:
@@ -147,7 +149,9 @@ def test_wait_sees_conditions_values_and_deletion(kubectl: Kubectl, server: Serv
 def test_watch_prints_changes(kubectl: Kubectl, server: Server, namespace: str) -> None:
     kubectl("create", "configmap", "c", "-n", namespace)
     watch = subprocess.Popen(
-        kubectl.arguments(["get", "configmaps", "-n", namespace, "-w", "--no-headers"]), stdout=subprocess.PIPE, text=True
+        kubectl.arguments(["get", "configmaps", "-n", namespace, "-w", "--no-headers"]),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert watch.stdout is not None
     try:
