@@ -16,6 +16,8 @@ from conformance.naming import unknown
 from conformance.options import OPTIONS
 
 NOT_COVERED = "not covered"
+_SHORTEST_JUDGED = len("--image")
+_SLIPS = 2
 _OF_PYTEST = (
     ("-n WORKERS", "run scenarios side by side"),
     ("-k EXPRESSION", "only tests whose name matches, such as -k migration"),
@@ -35,27 +37,21 @@ class UnknownFlag(Exception):
 
 
 def check_flags(arguments: Sequence[str]) -> None:
-    """Tell a misspelt option with what comes near it: pytest alone would print its usage. Raises UnknownFlag.
+    """Tell a misspelt option of ours with what comes near it: pytest would print its usage. Raises UnknownFlag.
 
-    Only options that resemble one of ours are judged here; pytest and its plugins judge the others.
+    Short flags, and those that resemble none of ours, are left to pytest and its plugins.
     """
     ours = [option.flag for option in OPTIONS]
-    pytests = ("--collect-only", "--co", "--maxfail", "--durations", "--dist", "--tb", "--lf", "--ff", "--out-of-order")
     for argument in arguments:
         flag = argument.partition("=")[0]
-        if not flag.startswith("--") or flag in ours or flag in pytests:
+        if not flag.startswith("--") or len(flag) < _SHORTEST_JUDGED or flag in ours:
             continue
-        line = unknown("option", flag, ours)
-        if "did you mean" in line and not any(option.startswith(flag) for option in ours) and _near(flag, ours):
-            raise UnknownFlag(line)
-
-
-def _near(flag: str, ours: Sequence[str]) -> bool:
-    """One letter wrong, left out, doubled, or two exchanged."""
-    return any(_distance(flag, option) <= 2 for option in ours)
+        if any(_distance(flag, option) <= _SLIPS for option in ours):
+            raise UnknownFlag(unknown("option", flag, ours))
 
 
 def _distance(left: str, right: str) -> int:
+    """How many letters must be changed, added or left out to get from one to the other."""
     previous = list(range(len(right) + 1))
     for row, a in enumerate(left, start=1):
         current = [row]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -36,7 +36,8 @@ class _Progress:
     figures: int = 0
     files: int = 0
     notes: int = 0
-    alarmed: bool = False
+    verdict: Verdict | None = None
+    reason: str = ""
 
 
 _PROGRESS = pytest.StashKey[_Progress]()
@@ -48,7 +49,7 @@ def requirements_of(item: pytest.Item) -> list[Requirement]:
     return [catalog()[id] for id in ids if id in catalog()]
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in sets
 class TestSide:
     """pytest plugin of the process that runs tests: a worker, or the only process."""
 
@@ -58,7 +59,6 @@ class TestSide:
     selection: Selection
     report_lifted: bool
     strict: bool
-    deselected: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._unsubscribe = RECORDER.subscribe(AllureSteps())
@@ -122,12 +122,18 @@ class TestSide:
         if as_skip:
             file, line, _ = item.location
             report.longrepr = (file, (line or 0) + 1, f"Skipped: {said}")
+        if verdict is None and call.when == "call" and _all_limitations(requirements):
+            verdict = Verdict.CONFIRMED
         progress = item.stash[_PROGRESS]
         if verdict in ALARMING and not as_skip:
-            self._snapshot(report, first=not progress.alarmed)
-            progress.alarmed = True
+            self._snapshot(report, first=progress.verdict not in ALARMING)
+        if verdict is not None and progress.verdict not in ALARMING:
+            progress.verdict, progress.reason = verdict, reason
         _redact(report)
-        self._properties(item, report, requirements, verdict, reason)
+        if report.when == "teardown":
+            # JUnit writes the properties of the last phase.
+            report.user_properties += [("verdict", (progress.verdict or Verdict.PASSED).value)]
+            report.user_properties += [("reason", progress.reason)] if progress.reason else []
         setattr(report, PHASE, self._phase(progress, requirements, verdict, reason).to_plain())
         return report
 
@@ -157,24 +163,9 @@ class TestSide:
         progress.notes = len(folder.notes)
         return phase
 
-    def _properties(
-        self,
-        item: pytest.Item,
-        report: pytest.TestReport,
-        requirements: list[Requirement],
-        verdict: Verdict | None,
-        reason: str,
-    ) -> None:
-        """Verdict and reason for JUnit, which writes the properties of the last phase."""
-        known = {name for name, _ in item.user_properties}
-        new: list[tuple[str, object]] = []
-        if verdict is not None and "verdict" not in known:
-            new = [("verdict", verdict.value), ("reason", reason)]
-        elif report.when == "teardown" and "verdict" not in known:
-            limitation = bool(requirements) and all(each.kind is Kind.LIMITATION for each in requirements)
-            new = [("verdict", (Verdict.CONFIRMED if limitation else Verdict.PASSED).value)]
-        item.user_properties += new
-        report.user_properties += new
+
+def _all_limitations(requirements: list[Requirement]) -> bool:
+    return bool(requirements) and all(each.kind is Kind.LIMITATION for each in requirements)
 
 
 def _lifted(requirements: list[Requirement], reason: str) -> tuple[Verdict, str]:
