@@ -26,6 +26,7 @@ from lab.resources import MIGRATIONS, NAMESPACES, NODES, PODS, VMIS, VMS, Resour
 Object = dict[str, Any]
 WORKERS = 2
 NAMESPACE = "tenant"
+LIMIT = 60  # seconds; only a failure takes so long
 
 
 def start_api(state: Path) -> subprocess.Popen[str]:
@@ -162,7 +163,7 @@ async def until(
     """The object as soon as it is as wanted; fails with what it was last."""
     last: Object = {}
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(LIMIT):
             while True:
                 try:
                     last = await client.get(resource, name, namespace)
@@ -177,14 +178,14 @@ async def until(
 
 async def no_pods(client: Client, labels: str, namespace: str = NAMESPACE) -> None:
     """Return when no pod has these labels."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(LIMIT):
         while (await client.list(PODS, namespace, labels))["items"]:  # noqa: ASYNC110 - the API is asked, not a flag
             await asyncio.sleep(0.02)
 
 
 async def gone(client: Client, resource: Resource, name: str, namespace: str = NAMESPACE) -> None:
     """Return when there is no such object."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(LIMIT):
         while True:
             try:
                 await client.get(resource, name, namespace)

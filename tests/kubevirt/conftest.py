@@ -11,7 +11,7 @@ import pytest
 
 from lab.client import Client
 from tests.kubevirt.agent import Agent
-from tests.kubevirt.cluster import Nodes, controllers, make_namespace, start_api
+from tests.kubevirt.cluster import LIMIT, Nodes, controllers, make_namespace, start_api
 
 Scenario = Callable[[Client, Nodes], Awaitable[None]]
 Run = Callable[[Scenario], None]
@@ -57,14 +57,14 @@ def run(state: Path) -> Iterator[Run]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    started.wait(60)
+    started.wait(LIMIT)
     if problems:
         raise problems[0]
     client, nodes = ready[0]
 
     def play(scenario: Scenario) -> None:
         async def limited() -> None:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(3 * LIMIT):
                 await scenario(client, nodes)
 
         asyncio.run_coroutine_threadsafe(limited(), loop).result()

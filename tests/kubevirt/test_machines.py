@@ -145,3 +145,20 @@ def test_bridge_on_the_pod_network_cannot_migrate(run: Run) -> None:
         assert conditions.holds(vmi, "LiveMigratable", "False", "InterfaceNotLiveMigratable")
 
     run(scenario)
+
+
+@pytest.mark.parametrize("field", [{"runStrategy": "Halted"}, {"running": False}])
+def test_a_halted_vm_can_be_started_paused(run: Run, field: dict[str, object]) -> None:
+    async def scenario(client: Client, nodes: Nodes) -> None:
+        name = f"paused-{next(iter(field))}".lower()
+        machine = vm(name)
+        del machine["spec"]["runStrategy"]
+        machine["spec"].update(field)
+        await client.create(VMS, machine)
+        request = {"action": "Start", "data": {"paused": "true"}}
+        await client.patch(VMS, name, NAMESPACE, {"status": {"stateChangeRequests": [request]}}, subresource="status")
+        vmi = await until(client, VMIS, name, in_phase("Running"))
+        assert vmi["spec"]["startStrategy"] == "Paused"
+        await until(client, VMS, name, lambda obj: not obj["status"].get("stateChangeRequests"))
+
+    run(scenario)

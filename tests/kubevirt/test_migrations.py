@@ -130,11 +130,10 @@ def test_two_leave_a_node_at_a_time(run: Run) -> None:
             await running_vm(client, name, nodeSelector={"kubernetes.io/hostname": "worker-1"})
         nodes.holds_migration = True
         try:
-            for name in names:
-                job = migration(f"m-{name}", name)
-                await client.create(MIGRATIONS, job)
             for name in names[:2]:
+                await client.create(MIGRATIONS, migration(f"m-{name}", name))
                 await until(client, MIGRATIONS, f"m-{name}", lambda obj: phases.phase(obj) not in ("", "Pending"))
+            await client.create(MIGRATIONS, migration("m-three", "three"))
             await until(client, MIGRATIONS, "m-three", in_phase("Pending"))
             uid = (await client.get(MIGRATIONS, "m-three", NAMESPACE))["metadata"]["uid"]
             assert not (await client.list(PODS, NAMESPACE, f"kubevirt.io/migrationJobUID={uid}"))["items"]

@@ -19,7 +19,7 @@ from tests.kubevirt.conftest import Run
 STAND_IN = (sys.executable, "-m", "lab.virtctl")
 REAL = os.environ.get("VIRTCTL") or shutil.which("virtctl")
 ESCAPE = "\x1d"
-TIMEOUT = 20
+TIMEOUT = 60
 
 Virtctl = tuple[str, ...]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.client import AlreadyExists, Client, NotFound, Refused
 from lab.controllers.kubevirt import conditions, instance, phases, vm_status
-from lab.controllers.kubevirt.run_strategy import decide, start_requested
+from lab.controllers.kubevirt.run_strategy import decide, run_strategy, start_requested
 from lab.controllers.runtime import Controller, Informers, Key
 from lab.faults.seams import Faults
 from lab.resources import VMIS, VMS
@@ -54,9 +54,10 @@ class VirtualMachines:
     async def _follow_strategy(self, vm: Object, vmi: Object | None) -> float | None:
         decision = self._faults.decide("vm.run-strategy", decide(vm, vmi), vm=vm["metadata"]["name"])
         failure: Failure | None = ("FailedCreate", decision.refusal) if decision.refusal else None
-        if vm["spec"].get("runStrategy") == "Halted" and vmi is None and start_requested(vm):
+        if run_strategy(vm) == "Halted" and vmi is None and start_requested(vm):
             # A paused start of a halted VM arrives as a request; from now on the VM is to run.
-            await self._client.patch(VMS, *_place(vm), {"spec": {"runStrategy": "Always"}})
+            running = {"runStrategy": "Always"} if vm["spec"].get("runStrategy") else {"running": True}
+            await self._client.patch(VMS, *_place(vm), {"spec": running})
             return None
         if decision.action == "start":
             try:
@@ -64,7 +65,7 @@ class VirtualMachines:
             except Refused as error:
                 failure = ("FailedCreate", f"Error encountered while creating VMI: {error.message}")
         elif decision.action == "stop" and vmi is not None:
-            vmi = await self._stop(vmi)
+            vmi = await self._stop(vm, vmi)
             if decision.then_start:
                 vm = _with_start_request(vm)
         await self._write_status(vm, vmi, failure)
@@ -89,12 +90,14 @@ class VirtualMachines:
         )
         return created
 
-    async def _stop(self, vmi: Object) -> Object:
+    async def _stop(self, vm: Object, vmi: Object) -> Object:
         uid = vmi["metadata"]["uid"]
         try:
             await self._client.delete(VMIS, *_place(vmi), preconditions=uid)
         except NotFound:
             return vmi
+        message = f"Stopped the virtual machine by deleting the virtual machine instance {uid}"
+        await self._client.event(vm, "Normal", "SuccessfulDelete", message)
         stopped = copy.deepcopy(vmi)
         stopped["metadata"].setdefault("deletionTimestamp", conditions.timestamp())
         return stopped
@@ -102,7 +105,7 @@ class VirtualMachines:
     async def _finish(self, vm: Object, vmi: Object | None) -> None:
         if vmi is not None:
             if not phases.is_deleted(vmi):
-                vmi = await self._stop(vmi)
+                vmi = await self._stop(vm, vmi)
             await self._write_status(vm, vmi, None)
             if phases.is_final(vmi):
                 await self._release(vmi)

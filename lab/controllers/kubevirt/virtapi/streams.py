@@ -70,7 +70,9 @@ class Streams:
             try:
                 connection = await dial.connect(netns, protocol, address, port)
             except OSError as error:
-                why = error.strerror or str(error) or "timed out"
+                why = (
+                    "i/o timeout" if isinstance(error, TimeoutError) else f"connect: {error.strerror or error}".lower()
+                )
                 raise internal(f"dialing VM: dial {protocol} {address}:{port}: {why}") from error
             near = await _upgraded(request, heartbeat=_PINGS_EVERY)
             try:
