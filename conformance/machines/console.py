@@ -39,11 +39,18 @@ class LoginFailed(ShellError):
 
 
 class ConsoleCut(ShellError):
-    """The console was cut while a command ran that must not be run twice."""
+    """The console was cut while a command ran that must not be run twice.
+
+    ``sent`` tells whether the guest may have got the command.
+    """
+
+    sent = True
 
 
 class ConsoleEvicted(ShellError):
     """Another client keeps taking the console away."""
+
+    sent = True
 
 
 class Console:
@@ -70,6 +77,7 @@ class Console:
         self._timeouts = timeouts
         self._explain = explain
         self._wire: Wire | None = None
+        self._left_behind = False
         self._unexplained: deque[float] = deque(maxlen=EVICTIONS)
         self._lock = threading.RLock()
 
@@ -86,9 +94,9 @@ class Console:
         with self._lock:
             try:
                 return self._run(command, timeout)
-            except ConsoleCut:
+            except ConsoleCut as cut:
                 self.login()
-                if not idempotent:
+                if cut.sent and not idempotent:
                     raise
             except CommandTimedOut:
                 # The console did not even come back after ^C: a connection that died without an end.
@@ -115,8 +123,14 @@ class Console:
     def _exchange(self, wire: Wire, framed: Frame, command: str, timeout: float) -> Output:
         try:
             wire.write(framed.line)
+        except Cut as cut:
+            error = self._was_cut(cut, f"before {brief(command)}")
+            error.sent = False
+            raise error from cut
+        try:
             return wire.wait_for(lambda heard: unframe(framed, heard), timeout)
         except Cut as cut:
+            self._left_behind = True
             raise self._was_cut(cut, f"during {brief(command)}") from cut
         except Silent as silent:
             self._recover(wire)
@@ -130,6 +144,7 @@ class Console:
             wire.type(proof.line)
             wire.wait_for(lambda heard: unframe(proof, heard), self._timeouts["console-recover"])
         except (Cut, Silent):
+            self._left_behind = True
             self.close()
 
     def _ready(self, deadline: Deadline) -> Wire:
@@ -157,6 +172,7 @@ class Console:
     def _open(self, deadline: Deadline) -> Wire:
         """virtctl, connected. It is started again until the deadline: a VMI that starts or moves may refuse."""
         limit = Deadline(min(deadline.left, self._timeouts["console-open"]))
+        said = b""
         while True:
             try:
                 wire = Wire(self._argv, self._environment, self.transcript.add)
@@ -166,7 +182,7 @@ class Console:
                 wire.wait_for(lambda heard: CONNECTED in heard or None, max(limit.left, 0.1))
                 return wire
             except Silent as silent:
-                said = silent.text
+                said = silent.text or said
             except Cut as cut:
                 said = cut.text
             except BaseException:
@@ -185,7 +201,8 @@ class Console:
         proof = frame(SETUP, _nonce(), bare=True)
         pause = self._timeouts["console-answer"] / 3
         last, known, silences = Step.WAIT, 0, 0
-        wire.write(b"\n")
+        # The command that was cut off may still run, and would leave the console mute.
+        wire.write(INTERRUPT + b"\n" if self._left_behind else b"\n")
         while not deadline.passed:
             try:
                 heard = wire.wait_for_news(known, min(pause, deadline.left))
@@ -195,6 +212,7 @@ class Console:
                 wire.write(_nudge(proof, silences, heard=bool(silent.text)))
                 continue
             if unframe(proof, heard) is not None:
+                self._left_behind = False
                 return
             known = len(heard)
             step = dialogue.next(plain(heard))

@@ -209,6 +209,8 @@ class VirtualMachine:
         with step(f"migrate {self}" + (f" to {to}" if to else "")):
             self.api.create(migration_manifest(name, self.namespace, self.access.run_id, self.name, to))
             moved = follow_migration(self.api, self.namespace, name, self.name)
+            # It led to the source. Closed here, no command can be on its way when it breaks.
+            self._leave_console()
             self.api.delete(MIGRATIONS, name, self.namespace)
             return moved
 
@@ -246,9 +248,12 @@ class VirtualMachine:
 
         wait_until(self.api, VMIS, self.name, self.namespace, reports, "vm-address", "address in status.interfaces")
 
-    def _forget_guest(self) -> None:
+    def _leave_console(self) -> None:
         if "console" in self.__dict__:
             self.console.close()
+
+    def _forget_guest(self) -> None:
+        self._leave_console()
         if "guest" in self.__dict__:
             self.guest.forget()
 

@@ -13,7 +13,7 @@ _REPLY = re.compile(
 _COUNTS = re.compile(r"^(?P<sent>\d+) packets transmitted, (?P<received>\d+) (?:packets )?received", re.MULTILINE)
 _TOO_LONG = re.compile(r"message too long|Message too long|[Ff]rag(?:mentation)? needed|Packet needs to be fragmented")
 _PROBLEM = re.compile(
-    r"^(?:From \S+.*|.*(?:message too long|Message too long|sendto: .*|connect: .*|bad address.*|"
+    r"^(?:From \S+.*|.*(?:[Mm]essage too long.*|sendto: .*|connect: .*|bad address.*|"
     r"Operation not permitted.*|[Ii]nvalid argument.*|unreachable.*))$",
     re.MULTILINE,
 )

@@ -1,0 +1,177 @@
+"""A serial line with a real shell at its end, and a program that goes to it as ``virtctl console`` does.
+
+Nothing here imitates a guest's answers: a real busybox shell sits on a real terminal, behind a login.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import socket
+import subprocess
+import sys
+import termios
+import threading
+from pathlib import Path
+
+from conformance.machines.access import Credentials
+from conformance.machines.console import Console
+from conformance.timeouts import Timeouts
+
+PROGRAM = Path(__file__).with_name("virtctl_program.py")
+LOGIN = """
+printf '%s' "$NOISE"
+while :; do
+    printf '\\r\\nWelcome to the guest\\r\\n%s login: ' guest
+    read -r user || exit
+    if [ -n "$PASSWORD" ]; then
+        stty -echo
+        printf 'Password: '
+        read -r given
+        stty echo
+        printf '\\r\\n'
+    fi
+    if [ "$user" = "$LOGIN_USER" ] && [ "$given" = "$PASSWORD" ]; then
+        echo 'Last login: Fri Nov 20 16:02:12 UTC 2026 on ttyS0'
+        eval "$SHELL_COMMAND"
+    else
+        echo 'Login incorrect'
+    fi
+done
+"""
+
+
+class SerialLine:
+    """The guest's end of the line; one client at a time, a second one evicts the first."""
+
+    def __init__(
+        self,
+        folder: Path,
+        user: str = "fedora",
+        password: str = "pa55-word&x",
+        shell: str = "PS1='~ # ' busybox sh -i",
+        noise: str = "",
+    ) -> None:
+        self.user, self.password, self.shell, self.noise = user, password, shell, noise
+        self.socket = folder / "serial.sock"
+        self.clients = 0
+        self.refusals = 0
+        self.seen = bytearray()
+        self._client: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._terminal, self._theirs = pty.openpty()
+        # No translation on this side, and the size that a serial line has: none.
+        self._shell = self._start()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.socket))
+        self._listener.listen()
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._accept, self._pump)]
+        for thread in self._threads:
+            thread.start()
+
+    def environment(self) -> dict[str, str]:
+        """What the program needs to find the line."""
+        return {**os.environ, "SERIAL_SOCKET": str(self.socket)}
+
+    def console(self, timeouts: Timeouts, credentials: Credentials | None = None, **options: object) -> Console:
+        """A console on the line."""
+        argv = [sys.executable, str(PROGRAM), "console", "guest", "--namespace", "tenant"]
+        who = credentials or Credentials(self.user, self.password or None)
+        return Console("tenant/guest", argv, self.environment(), who, timeouts, **options)  # type: ignore[arg-type]
+
+    def cut(self) -> None:
+        """Cut the client's connection."""
+        with self._lock:
+            if self._client is not None:
+                self._client.shutdown(socket.SHUT_RDWR)
+
+    def inject(self, text: bytes) -> None:
+        """Something that the kernel writes to the line by itself."""
+        with self._lock:
+            if self._client is not None:
+                self._client.sendall(text)
+
+    def reboot(self) -> None:
+        """End the shell and begin anew at the login."""
+        self._shell.kill()
+        self._shell.wait()
+        self._shell = self._start()
+
+    def close(self) -> None:
+        """End everything."""
+        self._shell.kill()
+        self._shell.wait()
+        self._listener.close()
+        self.cut()
+        os.close(self._theirs)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ,
+            "LOGIN_USER": self.user,
+            "PASSWORD": self.password,
+            "SHELL_COMMAND": self.shell,
+            "NOISE": self.noise,
+        }
+        sane = termios.tcgetattr(self._theirs)
+        sane[3] |= termios.ECHO | termios.ICANON | termios.ISIG
+        termios.tcsetattr(self._theirs, termios.TCSANOW, sane)
+        return subprocess.Popen(
+            ["setsid", "--ctty", "--wait", "busybox", "sh", "-c", LOGIN],
+            stdin=self._theirs,
+            stdout=self._theirs,
+            stderr=self._theirs,
+            env=environment,
+        )
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.refusals:
+                self.refusals -= 1
+                client.close()
+                continue
+            client.sendall(b"+")
+            with self._lock:
+                if self._client is not None:
+                    self._client.close()
+                self._client = client
+                self.clients += 1
+            threading.Thread(target=self._type, args=(client,), daemon=True).start()
+
+    def _type(self, client: socket.socket) -> None:
+        while True:
+            try:
+                data = client.recv(1024)
+                if not data:
+                    return
+                self.seen += data
+                os.write(self._terminal, data)
+            except OSError:
+                return
+            finally:
+                with self._lock:
+                    gone = self._client is client and not _alive(client)
+                    if gone:
+                        self._client = None
+
+    def _pump(self) -> None:
+        while True:
+            try:
+                data = os.read(self._terminal, 4096)
+            except OSError:
+                return
+            with self._lock:
+                client = self._client
+            if client is not None:
+                try:
+                    client.sendall(data)
+                except OSError:
+                    continue
+
+
+def _alive(client: socket.socket) -> bool:
+    return client.fileno() >= 0
