@@ -52,8 +52,12 @@ class Shape:
     def without(self, obj: Object, gone: Iterable[Path]) -> Object:
         """The object without these fields, and without what they leave empty of keyed lists."""
         result: Any = obj
-        for path in sorted(gone, key=len, reverse=True):
-            result = self._without(self._schema, result, path)
+        # An empty map had an owner as such; once there is something in it, that is what is owned.
+        existing = self.leaves(obj)
+        # Elements of lists go whole before their fields: without its keys an element could not be told any more.
+        for path in sorted(gone, key=lambda path: (path[-1:] != (SELF,), -len(path))):
+            if path in existing:
+                result = self._without(self._schema, result, path)
         return result if isinstance(result, dict) else {}
 
     def _field(self, schema: Object, name: str) -> Object:
