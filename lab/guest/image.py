@@ -27,6 +27,7 @@ from lab.guest.initramfs import Initramfs
 
 HERE = Path(__file__).parent
 FILES = HERE / "files"
+_KEPT = 3  # images: labs of an older checkout may still start guests
 _INPUTS = (HERE / "image.yaml", HERE / "image.py", HERE / "initramfs.py", HERE / "kernel.py")
 
 
@@ -52,6 +53,7 @@ def ensure(cache: Path = CACHE) -> GuestImage:
         with _alone(cache / "guest.lock"):
             if not target.is_dir():
                 _build(target)
+                _prune(cache)
     return GuestImage(target / "vmlinux", target / "initramfs", key)
 
 
@@ -91,6 +93,12 @@ def _build(target: Path) -> None:
         raise GuestImageError(f"guest image: {error}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _prune(cache: Path) -> None:
+    images = sorted(cache.glob("guest-*/"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in images[_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _assemble(recipe: dict[str, Any], root: Path) -> Initramfs:

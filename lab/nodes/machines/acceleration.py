@@ -18,6 +18,8 @@ from lab.guest.image import GuestImage
 KVM = Path("/dev/kvm")
 _LIMIT = 4.0  # seconds that a guest under KVM may take to its first line; it takes well under one
 
+_PROBING = asyncio.Lock()
+
 
 @dataclass(frozen=True)
 class Accelerator:
@@ -41,16 +43,15 @@ async def accelerator(image: GuestImage, cache: Path = CACHE) -> Accelerator:
     if not os.access(KVM, os.R_OK | os.W_OK):
         return Accelerator("tcg", f"{KVM} is not there or not open to this user")
     verdict = cache / f"kvm-{_boot_id()}.json"
-    if (known := _known(verdict)) is not None:
-        return known
-    line = await _first_line(image)
-    found = (
-        Accelerator("kvm", "a guest booted under KVM")
-        if line
-        else Accelerator("tcg", f"a guest under KVM gave no output within {_LIMIT:.0f} s")
-    )
-    _keep(verdict, found)
-    return found
+    async with _PROBING:
+        if (known := _known(verdict)) is not None:
+            return known
+        if await _first_line(image):
+            found = Accelerator("kvm", "a guest booted under KVM")
+        else:
+            found = Accelerator("tcg", f"a guest under KVM gave no output within {_LIMIT:.0f} s")
+        _keep(verdict, found)
+        return found
 
 
 def _boot_id() -> str:

@@ -30,8 +30,8 @@ function flow(where, text,    open, inner, at, char, nesting, quote, part, count
         char = substr(inner, at, 1)
         if (quote != "") { if (char == quote) quote = "" }
         else if (char == "\"" || char == "'") quote = char
-        else if (char ~ /[\[{]/) nesting++
-        else if (char ~ /[\]}]/) nesting--
+        else if (index("[{", char)) nesting++
+        else if (index("]}", char)) nesting--
         else if (char == "," && !nesting) {
             part = trimmed(part)
             if (part != "" && open == "[") value(where "." count++, part)
@@ -82,7 +82,7 @@ block != "" {
         text = substr(text, RLENGTH + 1)
     }
     if (text == "") next
-    if (text !~ /^["'\[{]/ && match(text, /^[^ :]+:( |$)/)) {
+    if (!index("\"'[{", substr(text, 1, 1)) && match(text, /^[^ :]+:( |$)/)) {
         while (depth && indent[depth] >= column) depth--
         push(substr(text, 1, index(text, ":") - 1), column)
         text = trimmed(substr(text, index(text, ":") + 1))
