@@ -46,6 +46,7 @@ class NodeSwitch:
         await self._vsctl(*add, *settings)
         refused = await self._vsctl("get", "Interface", interface, "error")
         if refused != "[]":
+            await self.unplug(interface)
             raise SwitchError(f"node {self._node}: {INTEGRATION_BRIDGE} does not take {interface}: {refused}")
 
     async def _vsctl(self, *arguments: str) -> str:

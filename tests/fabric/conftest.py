@@ -6,7 +6,8 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import Coroutine, Iterator
+import sys
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,17 +25,35 @@ from lab.faults.seams import Faults
 from lab.processes import Processes, end, find
 
 T = TypeVar("T")
+DONT_FRAGMENT = Path(__file__).with_name("dont_fragment.py")
 
 
-def sh(namespace: str, *argv: str, limit: float = 20) -> subprocess.CompletedProcess[str]:
-    """Run a command inside a namespace."""
-    return subprocess.run(
-        ["nsenter", f"--net=/run/netns/{namespace}", "--", *argv],
-        capture_output=True,
-        text=True,
-        timeout=limit,
-        check=False,
-    )
+# Answers one line to the first who asks, after telling that it listens.
+_ANSWER = """
+import socket, sys
+kind, address, identity = sys.argv[1:]
+with socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as server:
+    server.bind((address, 5000))
+    if kind == "tcp":
+        server.listen()
+    print("listening", flush=True)
+    if kind == "tcp":
+        client, _ = server.accept()
+        client.sendall(identity.encode())
+        client.close()
+    else:
+        _, client = server.recvfrom(100)
+        server.sendto(identity.encode(), client)
+"""
+_ASK = """
+import socket, sys
+kind, address = sys.argv[1:]
+with socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as client:
+    client.settimeout(10)
+    client.connect((address, 5000))
+    client.send(b"who?")
+    print(client.recv(100).decode(), end="")
+"""
 
 
 @dataclass(frozen=True)
@@ -48,16 +67,36 @@ class Workload:
     interface: str
     port: str
 
-    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        return sh(self.namespace, *argv)
+    def run(self, *argv: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command inside."""
+        inside = netns.command(self.namespace, argv)
+        return subprocess.run(inside, capture_output=True, text=True, timeout=60, check=False, env=env)
 
-    def reaches(self, address: str, *options: str) -> bool:
-        """Whether pings are answered; the first may wait for address resolution."""
-        return self.run("busybox", "ping", "-c", "3", "-W", "2", *options, address).returncode == 0
+    def reaches(self, address: str, *options: str, count: int = 2) -> bool:
+        """Whether every ping is answered."""
+        done = self.run("busybox", "ping", "-c", str(count), "-i", "0.1", "-W", "1", *options, address)
+        return f"{count} packets received" in done.stdout
+
+    def ping_unfragmented(self, address: str, size: int) -> subprocess.CompletedProcess[str]:
+        """One ping whose IP packet has ``size`` bytes and must not be fragmented."""
+        return self.run(sys.executable, str(DONT_FRAGMENT), address, str(size))
+
+    def asks(self, other: Workload, kind: str, identity: str = "") -> str:
+        """What ``other`` answers by TCP or UDP."""
+        serve = [sys.executable, "-c", _ANSWER, kind, other.ip, identity or f"{other.ip} answers"]
+        with subprocess.Popen(netns.command(other.namespace, serve), stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            try:
+                assert server.stdout.readline() == "listening\n"
+                return self.run(sys.executable, "-c", _ASK, kind, other.ip).stdout
+            finally:
+                server.kill()
 
 
 class Bench:
     """The fabric under test; coroutines run in one loop of the main thread, which owns the daemons."""
+
+    python = sys.executable
 
     def __init__(self, config: LabConfig, runner: asyncio.Runner) -> None:
         self.config = config
@@ -73,6 +112,32 @@ class Bench:
     def up(self) -> None:
         self.config.save()
         self.run(Fabric(self.config, self.processes).up())
+
+    def twin(self, workload: Workload, node: str) -> Workload:
+        """A second namespace with the same MAC, address and port at another node, as a migration's target has."""
+        self._count += 1
+        namespace, interface = f"{self.config.prefix}-w{self._count}", f"w{self._count}"
+        netns.create(namespace)
+        links.create_cable((self.config.netns(node), interface), (namespace, "eth0"), mac=workload.mac)
+        links.configure(namespace, "eth0", f"{workload.ip}/24", mtu=1400)
+        self.run(NodeSwitch(self.config, node).plug(interface, workload.port))
+        return replace(workload, namespace=namespace, node=node, interface=interface)
+
+    def at_node(self, node: str, *argv: str) -> subprocess.CompletedProcess[str]:
+        """Run a command at a node itself."""
+        inside = netns.command(self.config.netns(node), argv)
+        return subprocess.run(inside, capture_output=True, text=True, timeout=60, check=False)
+
+    def port(self, port: Port, **changes: Any) -> None:
+        """Change a port and wait until every node has followed."""
+        self.run(self.northbound.ensure_port(replace(port, **changes)))
+        self.run(self.northbound.sync())
+
+    def mentions(self, *words: str) -> bool:
+        """Whether the northbound database still speaks of something."""
+        dump = ["ovsdb-client", "dump", f"unix:{self.config.northbound}"]
+        told = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
+        return any(word in told for word in words)
 
     def down(self) -> None:
         self.run(self.northbound.close())
