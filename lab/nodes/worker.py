@@ -180,12 +180,14 @@ class PodWorker:
         if not self._gone:
             with suppress(Refused):
                 await self._write_status()
+        # Nothing of a pod may be left when the API no longer has it.
+        await asyncio.to_thread(shutil.rmtree, folder_of(self._context, self.uid), ignore_errors=True)
+        if not self._gone:
             try:
                 await self._context.client.delete(PODS, *self._key, grace=0, preconditions=self.uid)
             except Refused as error:
                 if error.code not in (404, 409):
                     raise
-        await asyncio.to_thread(shutil.rmtree, folder_of(self._context, self.uid), ignore_errors=True)
 
     async def _keep_status(self) -> None:
         while True:
