@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
-
-from aiohttp import web
 
 from lab.client import Client, Informer
 from lab.config import LabConfig, Node
@@ -20,20 +14,8 @@ from lab.nodes.pods import PodKeeper
 from lab.nodes.registration import keep_alive, register
 from lab.nodes.sandbox import Sandboxes
 from lab.nodes.server.app import NodeServer
+from lab.nodes.virt_handler.handler import VirtHandler
 from lab.resources import PODS
-
-
-class Companion(Protocol):
-    """What the agent asks of the virt-handler."""
-
-    def routes(self) -> Iterable[web.AbstractRouteDef]:
-        """What it serves beside the kubelet."""
-
-    async def start(self) -> None:
-        """Begin its work; the pods' informer runs already."""
-
-    async def stop(self) -> None:
-        """End its machines."""
 
 
 class NodeAgent:
@@ -45,8 +27,8 @@ class NodeAgent:
         pods = Informer(self._client, PODS, fields=f"spec.nodeName={node.name}")
         self.context = NodeContext(config, node, self._client, faults, pods, Sandboxes())
         self._keeper = PodKeeper(self.context, image)
-        self._companion = _virt_handler(self.context)
-        routes = self._companion.routes() if self._companion else ()
+        self._virt_handler = None if node.control_plane else VirtHandler(self.context)
+        routes = self._virt_handler.routes() if self._virt_handler else ()
         self._server = NodeServer(config.state, self._keeper, routes)
         self._heartbeat: asyncio.Task[None] | None = None
 
@@ -57,8 +39,8 @@ class NodeAgent:
         self._heartbeat = asyncio.create_task(keep_alive(self.context, port))
         self.context.pods.on_change(self._keeper.on_change)
         await self.context.pods.start()
-        if self._companion:
-            await self._companion.start()
+        if self._virt_handler:
+            await self._virt_handler.start()
 
     async def stop(self) -> None:
         """End everything on this node."""
@@ -67,17 +49,8 @@ class NodeAgent:
             with suppress(asyncio.CancelledError):
                 await self._heartbeat
         await self.context.pods.stop()
-        if self._companion:
-            await self._companion.stop()
+        if self._virt_handler:
+            await self._virt_handler.stop()
         await self._keeper.stop()
         await self._server.stop()
         await self._client.close()
-
-
-def _virt_handler(context: NodeContext) -> Companion | None:
-    if context.node.control_plane or importlib.util.find_spec("lab.nodes.virt_handler") is None:
-        return None
-    module = importlib.import_module("lab.nodes.virt_handler")
-    make = getattr(module, "VirtHandler", None)
-    handler: Companion | None = make(context) if make else None
-    return handler

@@ -21,6 +21,7 @@ Object = dict[str, Any]
 _LOG = logging.getLogger(__name__)
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 10.0, 300.0
 _GRACE_OF_RESTART = 30.0
+_LAUNCHER_MARGIN = 2.0  # for the virt-handler to end by force what did not end by itself
 
 
 class ContainerRunner:
@@ -65,7 +66,7 @@ class ContainerRunner:
             await self.container.stop(grace_seconds)
         elif home.is_launcher and self.state.running:
             home.context.sandboxes.stop(home.sandbox.uid, grace_seconds)
-            await self._ended_within(grace_seconds)
+            await self._ended_within(grace_seconds + _LAUNCHER_MARGIN)
         elif self._task is not None:
             self._task.cancel()
         if self._task is not None:

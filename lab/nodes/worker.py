@@ -168,7 +168,8 @@ class PodWorker:
             await asyncio.gather(*(runner.stop(home, grace) for runner in [*self.init, *self.containers]))
 
     async def _remove_sandbox(self) -> None:
-        if self._sandbox is None or self._context.faults.decide("pod.keep-sandbox", False, pod=self.pod):
+        name = self.pod["metadata"]["name"]
+        if self._sandbox is None or self._context.faults.decide("pod.keep-sandbox", False, pod=name):
             return
         self._context.sandboxes.discard(self.uid)
         try:
