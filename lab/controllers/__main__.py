@@ -22,11 +22,11 @@ from lab.faults.seams import Faults
 
 _ROOMS: Sequence[Build] = (
     namespaces.build,
-    garbage.build,
     scheduling.build,
     services.build,
     networks.build,
     kubevirt.build,
+    garbage.build,  # last: it asks for all kinds, those included that virt-api serves
 )
 
 

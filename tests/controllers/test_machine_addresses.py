@@ -124,7 +124,7 @@ async def there(cluster: Cluster, nodes: Nodes, name: str, entry: Object) -> Non
     assert port is not None
     assert port.nodes == (source, target)
     nodes.holds_migration = False
-    await cluster.vmi("m-move", "vm1", fsFreezeStatus="")  # a change that makes the stand-in look again
+    await cluster.vmi("m-move", "vm1", fsFreezeStatus=name)  # a change that makes the stand-in look again
     await cluster.until(MIGRATIONS, name, "m-move", lambda obj: obj["status"].get("phase") == "Succeeded")
     await cluster.port("m-move_net", entry["iface_id"], lambda port: port is not None and port.nodes == (target,))
     await cluster.remove_pod("m-move", source_pod)

@@ -41,7 +41,7 @@ async def build(context: Context) -> Sequence[Controller]:
         realization,
         UserDefinedNetworks(context, registry, attachments).controller,
         ClusterUserDefinedNetworks(context, registry, attachments).controller,
-        Claims(context, registry).controller,
+        Claims(context, registry, leases.in_use).controller,
         PodNetworks(context, registry, leases, northbound).controller,
     ]
 

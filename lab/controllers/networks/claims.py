@@ -8,7 +8,7 @@ whoever allocates (:mod:`lab.controllers.networks.leases`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from lab.client import AlreadyExists, Client, NotFound
@@ -21,6 +21,7 @@ Object = dict[str, Any]
 
 FINALIZER = "kubevirt.io/persistent-ipam"
 VM_LABEL = "kubevirt.io/vm"
+_LOOK_AGAIN = 0.05
 _UNNAMEABLE = re.compile(r"[^a-z0-9.-]")
 
 
@@ -74,10 +75,12 @@ async def forget(client: Client, claim: Object) -> None:
 class Claims:
     """Makes and releases the claims of virtual machines."""
 
-    def __init__(self, context: Context, registry: Registry) -> None:
+    def __init__(self, context: Context, registry: Registry, in_use: Callable[[Object], bool]) -> None:
+        """``in_use`` tells whether a pod still has what a claim holds: such a claim is not let go yet."""
         self._client = context.client
         self._faults = context.faults
         self._registry = registry
+        self._in_use = in_use
         self._vms = context.informers.of(VMS)
         self._vmis = context.informers.of(VMIS)
         self._claims = context.informers.of(IPAM_CLAIMS)
@@ -87,14 +90,15 @@ class Claims:
         self.controller.watch(self._claims, keys=_machine_of_claim)
         self.controller.watch(context.informers.of(NADS), keys=self._machines_beside)
 
-    async def reconcile(self, key: Key) -> None:
+    async def reconcile(self, key: Key) -> float | None:
         """Bring the claims of one machine, by its name, to where they belong."""
         vm, vmi = self._vms.get(*key), self._vmis.get(*key)
         claims = [claim for claim in self._claims.list() if key in _machine_of_claim(claim)]
         if vmi is None:
-            await self._release(key, vm, claims)
-        elif "deletionTimestamp" not in (vm or vmi)["metadata"]:
+            return await self._release(key, vm, claims)
+        if "deletionTimestamp" not in (vm or vmi)["metadata"]:
             await self._make(key, vm or vmi)
+        return None
 
     async def _make(self, key: Key, owner: Object) -> None:
         try:
@@ -116,7 +120,8 @@ class Claims:
             message = f'failed since it found an existing IPAMClaim for "{key}"'
             await self._client.event(owner, "Warning", "FailedIPAMClaim", message)
 
-    async def _release(self, key: Key, vm: Object | None, claims: list[Object]) -> None:
+    async def _release(self, key: Key, vm: Object | None, claims: list[Object]) -> float | None:
+        again = None
         for claim in claims:
             facts = {"claim": claim["metadata"]["name"], "namespace": key.namespace, "vm": key.name}
             owner_lives = vm is not None and "deletionTimestamp" not in vm["metadata"] and _owned_by(claim, vm)
@@ -124,7 +129,11 @@ class Claims:
                 continue
             if not owner_lives and not self._faults.decide("claims.release-on-delete", True, **facts):
                 continue
+            if self._in_use(claim):
+                again = _LOOK_AGAIN
+                continue
             await self._let_go(claim)
+        return again
 
     async def _let_go(self, claim: Object) -> None:
         metadata = claim["metadata"]

@@ -84,6 +84,10 @@ class Leases:
         """One more interface uses what ``holder`` holds."""
         self._used[holder] = self._used.get(holder, 0) + 1
 
+    def in_use(self, claim: Object) -> bool:
+        """Whether an interface uses what a claim holds."""
+        return _owner(claim) in self._used
+
     async def leave(self, pool: Pool, holder: str) -> None:
         """One interface less uses it; with the last, it is given back, unless a claim keeps it."""
         left = self._used.get(holder, 1) - 1
