@@ -9,12 +9,17 @@ import orjson
 
 from lab.apiserver.store import Change, Store
 
+REWRITE_BYTES = 32 << 20  # of changes, after which the file is written anew with what exists alone
+
 
 class Journal:
     """Writes every change down, and reads a former run's changes back."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, limit: int = REWRITE_BYTES) -> None:
         self._file = file
+        self._limit = limit
+        self._written = 0
+        self._store: Store | None = None
         self._out: BinaryIO | None = None
 
     def restore(self, store: Store) -> int:
@@ -44,6 +49,7 @@ class Journal:
         for (resource, _, _), obj in objects.items():
             store.restore(resource, obj)
         store.advance(revision)
+        self._store = store
         self._rewrite(store)
         store.listen(self._note)
         return len(objects)
@@ -54,6 +60,8 @@ class Journal:
             self._out.close()
 
     def _rewrite(self, store: Store) -> None:
+        self.close()
+        self._written = 0
         draft = self._file.with_name(self._file.name + ".new")
         with draft.open("wb") as out:
             for resource, obj in store.everything():
@@ -63,8 +71,13 @@ class Journal:
         self._out = self._file.open("ab", buffering=0)
 
     def _note(self, change: Change) -> None:
-        if self._out is not None:
-            self._out.write(_line(change.revision, change.resource, *change.key, change.new))
+        if self._out is None or self._store is None:
+            return
+        line = _line(change.revision, change.resource, *change.key, change.new)
+        self._out.write(line)
+        self._written += len(line)
+        if self._written > self._limit:
+            self._rewrite(self._store)
 
 
 def _line(revision: int, resource: str, namespace: str, name: str, obj: dict[str, object] | None) -> bytes:

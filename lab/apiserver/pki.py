@@ -8,13 +8,17 @@ aggregated server recognises this one. ``service-account.key`` signs tokens. Key
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import trustme
 import yaml
+
+if TYPE_CHECKING:
+    import trustme
 
 LOOPBACK = ("127.0.0.1", "localhost")
 SERVICE_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "10.96.0.1")
@@ -72,7 +76,6 @@ class Pki:
 
     def kubeconfig(self, server: str, client: str) -> str:
         """A kubeconfig for one of the clients, with everything inline."""
-        import base64
 
         def inline(name: str) -> str:
             return base64.b64encode(self.path(name).read_bytes()).decode()
@@ -104,6 +107,8 @@ class Pki:
             write_private(self.path(f"{name}.kubeconfig"), self.kubeconfig(server, name).encode())
 
     def _make(self) -> None:
+        import trustme  # Late: only the first start of a lab needs it.
+
         authority = trustme.CA(organization_name="udn-lab")
         write_private(self.path("ca.crt"), authority.cert_pem.bytes())
         write_private(self.path("ca.key"), authority.private_key_pem.bytes())

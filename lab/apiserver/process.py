@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from lab.apiserver.assembly import Server, assemble
+from lab.apiserver.cel_support import programs
 from lab.apiserver.journal import Journal
 from lab.apiserver.pki import Pki
 from lab.apiserver.resource_requests import MAX_BODY
@@ -97,6 +98,7 @@ def _runner(front: Front) -> web.AppRunner:
 async def _warm(server: Server) -> None:
     """Load what is not needed to be ready."""
     try:
+        await asyncio.to_thread(programs.load)
         await server.schemas.ready()
     except (RuntimeError, OSError) as error:
         LOG.error("%s; kubectl's validation will fail", error)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from lab.apiserver.errors import Object, gone
 
-HISTORY = 4096  # changes of one resource that a watch may still ask for
+HISTORY = 1024  # changes of one resource that a watch may still ask for
 BACKLOG = 20_000  # changes a watcher may lag behind before its watch is ended
 
 Key = tuple[str, str]  # namespace ("" for objects of the cluster), name

@@ -27,6 +27,7 @@ def refusal(server: Server, base: str, namespace: str, spec: Object) -> str:
 
 
 SET = {"type": "array", "items": text(), "x-kubernetes-list-type": "set"}
+RULES_BROKEN = {"x-kubernetes-validations": [{"rule": "self.a ==", "message": "m"}]}
 NUMBERS = {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2}
 
 
@@ -182,6 +183,23 @@ def test_broken_definitions_are_refused(server: Server) -> None:
     answer = server.call("POST", CRDS, made)
     assert 'must be spec.names.plural+"."+spec.group' in answer.body["message"]
     assert server.call("POST", CRDS, {"metadata": {"name": "x"}, "spec": {}}).status == 422
+    made = definition("broken.example", "items", "Item", {"type": "object", **RULES_BROKEN})
+    refused = server.call("POST", CRDS, made)
+    assert ".properties[spec].x-kubernetes-validations[0].rule: Invalid value" in refused.body["message"]
+    assert "compilation failed" in refused.body["message"]
+
+
+def test_rules_may_ask_for_an_old_value_that_may_be_absent(server: Server, define: Define, namespace: str) -> None:
+    rule = {
+        "rule": "oldSelf.hasValue() ? oldSelf.value() == self : self == 1",
+        "optionalOldSelf": True,
+        "message": "begins with 1 and stays",
+    }
+    base = define({"type": "object", "properties": {"n": {"type": "integer", "x-kubernetes-validations": [rule]}}})
+    path = f"{base}/namespaces/{namespace}/things"
+    assert "begins with 1 and stays" in refusal(server, base, namespace, {"n": 2})
+    server.post(path, thing(base, "t", {"n": 1}))
+    assert server.call("PATCH", f"{path}/t", {"spec": {"n": 2}}, MERGE).status == 422
 
 
 def test_scale_of_a_custom_kind(server: Server, define: Define, namespace: str) -> None:

@@ -44,6 +44,22 @@ def test_objects_port_and_credentials_outlive_the_process(tmp_path: Path) -> Non
     assert not (tmp_path / "apiserver" / "ready").exists()
 
 
+def test_the_journal_does_not_grow_for_ever(tmp_path: Path) -> None:
+    file = tmp_path / "journal.jsonl"
+    store, journal = Store(), Journal(file, limit=2000)
+    journal.restore(store)
+    for number in range(200):
+        store.put("configmaps", {"metadata": {"name": "c", "namespace": "d"}, "data": {"n": str(number)}})
+    journal.close()
+    assert file.stat().st_size < 3000
+    again = Store()
+    restored = Journal(file)
+    assert restored.restore(again) == 1
+    restored.close()
+    assert again.get("configmaps", "d", "c") == store.get("configmaps", "d", "c")
+    assert again.revision == store.revision
+
+
 def test_a_line_cut_off_by_a_kill_is_ignored_and_damage_is_not(tmp_path: Path) -> None:
     file = tmp_path / "journal.jsonl"
     line = b'[2,"configmaps","d","c",{"metadata":{"name":"c","namespace":"d","resourceVersion":"2"}}]\n'

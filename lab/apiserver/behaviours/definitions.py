@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from lab.apiserver.behaviours.base import Behaviour
+from lab.apiserver.cel_support.programs import ExpressionError, compile_expression
 from lab.apiserver.errors import Cause, Object, invalid_value, required
 from lab.apiserver.identity import now
+from lab.apiserver.schema.rules import RULES
 from lab.apiserver.store import Store
 
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
@@ -40,8 +44,11 @@ class DefinitionBehaviour(Behaviour):
             )
         for index, version in enumerate(spec["versions"]):
             schema = (version.get("schema") or {}).get("openAPIV3Schema")
+            where = f"spec.versions[{index}].schema.openAPIV3Schema"
             if not schema:
-                causes.append(required(f"spec.versions[{index}].schema.openAPIV3Schema", "schemas are required"))
+                causes.append(required(where, "schemas are required"))
+            elif old is None or version not in old["spec"]["versions"]:
+                causes += rule_faults(schema, where)
         return causes
 
     @staticmethod
@@ -65,6 +72,22 @@ class DefinitionBehaviour(Behaviour):
             "acceptedNames": names,
             "storedVersions": list(dict.fromkeys([*(status.get("storedVersions") or []), *stored])),
         }
+
+
+def rule_faults(schema: Object, path: str) -> Iterator[Cause]:
+    """CEL rules in a schema that cannot be compiled."""
+    for index, rule in enumerate(schema.get(RULES) or []):
+        for field in ("rule", "messageExpression"):
+            try:
+                if text := rule.get(field):
+                    compile_expression(text)
+            except ExpressionError as error:
+                yield invalid_value(f"{path}.{RULES}[{index}].{field}", text, f"compilation failed: {error}")
+    for name, inner in (schema.get("properties") or {}).items():
+        yield from rule_faults(inner, f"{path}.properties[{name}]")
+    for field in ("items", "additionalProperties"):
+        if isinstance(inner := schema.get(field), dict):
+            yield from rule_faults(inner, f"{path}.{field}")
 
 
 def _condition(known: dict[str, Object], name: str, reason: str, message: str) -> Object:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lab.apiserver.cel_support.conversion import to_cel
-from lab.apiserver.cel_support.programs import ExpressionError, evaluate
+from lab.apiserver.cel_support.programs import ExpressionError, evaluate, optional
 from lab.apiserver.errors import Cause, Object, shown
 
 RULES = "x-kubernetes-validations"
@@ -61,6 +61,11 @@ def _broken(schema: Object, rules: list[Object], value: Any, old: Any, path: str
         variables["oldSelf"] = to_cel(schema, old)
     for rule in rules:
         on_transition = bool(_OLD.search(rule["rule"]))
+        if rule.get("optionalOldSelf"):
+            cause = _judge(schema, rule, {**variables, "oldSelf": optional(variables.get("oldSelf"))}, path)
+            if cause is not None:
+                yield cause
+            continue
         if on_transition and isinstance(old, _Absent):
             continue
         if not on_transition and old == value:
