@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from lab.client import NotFound
@@ -83,9 +84,7 @@ class Departure:
         state = self._state
         if state.get("abortRequested"):
             raise MigrationFailed("called off")
-        port = int(next(iter(state["targetDirectMigrationNodePorts"])))
-        address = str(state["targetNodeAddress"])
-        transfer = await migration.send(self._machine, self._context.netns, address, port, _TRANSFER_LIMIT)
+        transfer = await migration.send(self._machine, _stream(self._context, self._uid), _TRANSFER_LIMIT)
         _LOG.info(
             "%s: moved to %s in %.2f s, %.0f ms of them still, %.1f MB",
             *(self._instance.place, state["targetNode"], transfer.total, transfer.downtime * 1000),
@@ -163,12 +162,11 @@ class Arrival:
         await self._instance.update(lambda vmi: status.with_migration(vmi, self._uid, **facts))
 
     async def _receive(self, machine: Machine) -> None:
-        address = self._context.node.address
-        listener = await Listener.open(self._context.netns, address)
+        listener = Listener.open(_stream(self._context, self._uid))
         try:
             await _unless_ended(machine, self._instance.wait_for(self._is_handed_over))
-            facts = {"targetNodeAddress": address, "targetDirectMigrationNodePorts": {str(listener.port): 0}}
-            await self._instance.update(lambda vmi: status.with_migration(vmi, self._uid, **facts))
+            address = self._context.node.address
+            await self._instance.update(lambda vmi: status.with_migration(vmi, self._uid, targetNodeAddress=address))
             await _unless_ended(machine, self._unless_over(_receive(listener, machine)))
         finally:
             listener.close()
@@ -207,6 +205,10 @@ class Arrival:
     def _is_over(self, vmi: Object) -> bool:
         state = status.migration_state(vmi, self._uid)
         return not state or phases.ended(state)
+
+
+def _stream(context: NodeContext, uid: str) -> Path:
+    return context.config.state / "vms" / f"{uid[:8]}.sock"
 
 
 async def _receive(listener: Listener, machine: Machine) -> None:
