@@ -67,7 +67,7 @@ def take_down(name: str) -> bool:
     try:
         lock.acquire()
     except Locked as error:
-        raise Refusal(f"lab {name} is held by a process that does not end; see `python -m lab status`") from error
+        raise Refusal(f"lab {name} is just being brought up by another command; try again") from error
     try:
         remaining = leftovers.clear(config)
     finally:

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab import netns, processes
+from lab import processes
 from lab.config import LabConfig
-from lab.fabric.links import namespaces
+
+NETNS = Path("/run/netns")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class PrefixTaken(Exception):
     """Another lab's names begin alike."""
 
 
+def namespaces(prefix: str) -> list[str]:
+    """Names of the network namespaces that begin with ``prefix``."""
+    return sorted(path.name for path in NETNS.glob(f"{prefix}-*")) if NETNS.is_dir() else []
+
+
 def look(config: LabConfig) -> Leftovers:
     """What there is of the lab now."""
     return Leftovers(
@@ -59,11 +65,12 @@ def clear(config: LabConfig, keep_state: bool = False) -> Leftovers:
     """Remove all there is of the lab; gives what could not be removed. ``keep_state`` leaves its files, for reading."""
     found = look(config)
     remaining = processes.end(config.name, found.pids)
-    # Processes first: they hold namespaces and files, and may be making more.
-    for name in namespaces(config.prefix):
-        netns.remove(name)
-    for path in reversed(look(config).mounts):
+    # Processes first: they hold namespaces and files, and may be making more. Each name is a mount.
+    names = namespaces(config.prefix)
+    for path in (*(str(NETNS / name) for name in names), *reversed(look(config).mounts)):
         subprocess.run(["umount", "--lazy", path], check=False, capture_output=True)
+    for name in names:
+        (NETNS / name).unlink(missing_ok=True)
     if not keep_state:
         shutil.rmtree(config.state, ignore_errors=True)
     left = look(config)

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from lab import processes, state
+from lab.assembly import is_ready
 from lab.client import Client, Refused
 from lab.config import LabConfig
 from lab.fabric.database import Database, DatabaseError
@@ -69,13 +70,8 @@ async def _ask(config: LabConfig, made: Overview) -> None:
         await southbound.close()
     for node in nodes["items"]:
         name = node["metadata"]["name"]
-        made.nodes.append({"name": name, "ready": _ready(node), "chassis": name in chassis})
+        made.nodes.append({"name": name, "ready": is_ready(node), "chassis": name in chassis})
     for vmi in vmis["items"]:
         status, metadata = vmi.get("status", {}), vmi["metadata"]
         entry = {"namespace": metadata["namespace"], "name": metadata["name"], "phase": status.get("phase", "")}
         made.vms.append({**entry, "node": status.get("nodeName", "")})
-
-
-def _ready(node: dict[str, Any]) -> bool:
-    conditions = node.get("status", {}).get("conditions", [])
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

@@ -12,18 +12,13 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from lab import leftovers, state
-from lab.appearing import appears
-from lab.client import Client, Informer
 from lab.config import LabConfig
-from lab.fabric.bringup import NEIGHBOUR_SECONDS, Fabric
-from lab.guest import image
 from lab.processes import Processes, started
-from lab.resources import NODES
 
-READY_LIMIT = 60.0  # seconds for one process to be ready; its end is noticed at once
 # Ended in this order, each group when the one before is gone; all else, the fabric, comes last.
 _END_ORDER = (("nodes",), ("controllers",), ("apiserver",))
 _NODE_GRACE = 10.0  # seconds: machines and pods end within
@@ -61,22 +56,22 @@ class Supervisor:
         self._config = config
         self._report = report
         self._processes = Processes(config.name, config.state / "log", self._ended)
-        self._fabric = Fabric(config, self._processes)
         self._phase: state.Phase = "starting"
         self._error = ""
         self._stop = asyncio.Event()
+        self._keep: Callable[[asyncio.Event], Awaitable[None]] | None = None
 
     async def run(self) -> int:
         """Bring the lab up, wait for its end, take it down; gives the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         try:
-            if await self._came_up():
+            if await self._came_up() and self._keep is not None:
                 self._phase = "ready"
                 self._record()
                 self._report.send("ready")
                 self._report.close()
-                await self._keep()
+                await self._keep(self._stop)
         finally:
             await self._take_down()
         return 1 if self._phase == "failed" else 0
@@ -96,64 +91,22 @@ class Supervisor:
         return True
 
     async def _bring_up(self) -> None:
-        folder = self._config.state
         for part in ("apiserver", "ready", "log"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
+            (self._config.state / part).mkdir(parents=True, exist_ok=True)
         self._record()
-        async with asyncio.TaskGroup() as tasks:
-            api = tasks.create_task(self._start_api())
-            fabric = tasks.create_task(self._start_fabric())
-            tasks.create_task(asyncio.to_thread(image.ensure))
-            tasks.create_task(self._start_controllers(api))
-            tasks.create_task(self._start_nodes(api, fabric))
-
-    async def _start_fabric(self) -> None:
-        await self._fabric.up()
-        self._step("fabric")
-
-    async def _start_api(self) -> None:
         await self._component("apiserver")
-        await appears(self._config.state / "apiserver" / "ready", READY_LIMIT)
-        async with Client.from_kubeconfig(self._config.kubeconfig, "supervisor") as client:
-            await client.request("GET", "/readyz")
-        self._step("API server")
+        # Late: this takes as long to load as the API server does to start.
+        from lab.assembly import Assembly
 
-    async def _start_controllers(self, api: asyncio.Task[None]) -> None:
-        await asyncio.gather(asyncio.shield(api), self._fabric.central.wait())
-        await self._component("controllers")
-        await appears(self._config.state / "ready" / "controllers", READY_LIMIT)
-        self._step("controllers")
-
-    async def _start_nodes(self, api: asyncio.Task[None], fabric: asyncio.Task[None]) -> None:
-        await asyncio.shield(api)
-        await self._component("nodes")
-        await asyncio.shield(fabric)
-        async with Client.from_kubeconfig(self._config.kubeconfig, "supervisor") as client:
-            nodes = Informer(client, NODES)
-            await nodes.start()
-            async with asyncio.timeout(READY_LIMIT):
-                for node in self._config.nodes:
-                    await nodes.wait_for(None, node.name, _is_ready)
-            await nodes.stop()
-        self._step("nodes")
+        parts = Assembly(self._config, self._processes, self._component, self._step)
+        await parts.up()
+        self._keep = parts.keep
 
     async def _component(self, name: str) -> None:
         if importlib.util.find_spec(f"lab.{name}.__main__") is None:
             raise LabFailed(f"lab.{name} cannot be started: it has no __main__")
         await self._processes.start(name, [sys.executable, "-m", f"lab.{name}", "--state", str(self._config.state)])
         self._record()
-
-    async def _keep(self) -> None:
-        """Until told to stop; now and then tell the nodes' switches of each other."""
-        while not self._stop.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(NEIGHBOUR_SECONDS / 2):
-                    await self._stop.wait()
-                    return
-            try:
-                await asyncio.to_thread(self._fabric.introduce_nodes)
-            except OSError as error:
-                print(f"the nodes' switches were not told of each other: {error}", file=sys.stderr, flush=True)
 
     def _ended(self, name: str, status: int) -> None:
         self._error = self._error or self._processes.failure(name, status)
@@ -189,12 +142,6 @@ class Supervisor:
         owned = tuple(self._processes.owned())
         told = state.SupervisorState(self._phase, mine, started(mine) or 0, self._error, owned)
         state.write(self._config.state, told)
-
-
-def _is_ready(node: dict[str, object] | None) -> bool:
-    status = (node or {}).get("status")
-    conditions = status.get("conditions", []) if isinstance(status, dict) else []
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 def _first_line(problem: BaseException) -> str:

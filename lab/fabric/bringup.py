@@ -9,6 +9,8 @@ import asyncio
 import shutil
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -53,7 +55,7 @@ class Fabric:
         Raises ``ProcessFailed``, ``TimeoutError`` or ``OSError``.
         """
         self._central.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(self._wire)
+        await _finished(self._wire)
         template = await self._template()
         await asyncio.gather(self._start_central(), *(self._start_node(node, template) for node in self._config.nodes))
         await asyncio.to_thread(self.introduce_nodes)
@@ -131,7 +133,7 @@ class Fabric:
         await switch.plug_internal(MANAGEMENT_INTERFACE, management_port(DEFAULT_NETWORK, node.name))
         # Last: without the bridge's socket it would wait a second before it looks again.
         await self._daemon(f"ovn-controller-{node.name}", daemons.controller(directory), directory, node.name)
-        await asyncio.to_thread(self._address_node, node)
+        await _finished(partial(self._address_node, node))
 
     def _address_node(self, node: Node) -> None:
         space = self._config.netns(node.name)
@@ -145,6 +147,16 @@ class Fabric:
     async def _daemon(self, name: str, argv: list[str], directory: Path, node: str | None = None) -> None:
         space = self._config.netns(node or "net")
         await self._processes.start(name, argv, netns=space, env=daemons.environment(directory))
+
+
+async def _finished(work: Callable[[], None]) -> None:
+    """Run ``work`` in a thread, to its end even when cancelled: what it makes must be there to be removed."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await thread
+        raise
 
 
 async def _run(*argv: str) -> None:

@@ -20,11 +20,6 @@ _SIOCETHTOOL = 0x8946
 _OFFLOADS = (0x15, 0x17, 0x19, 0x1F, 0x24, 0x2C)
 
 
-def namespaces(prefix: str) -> list[str]:
-    """Names of the namespaces that begin with ``prefix``."""
-    return sorted(path.name for path in netns.FOLDER.glob(f"{prefix}-*")) if netns.FOLDER.is_dir() else []
-
-
 def offloads_off(namespace: str, interface: str) -> None:
     """Let the sender's kernel finish its packets: OVS in user space takes them as they are, checksums included."""
     request = (ctypes.c_uint32 * 2)()

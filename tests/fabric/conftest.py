@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from lab import netns
+from lab import leftovers, netns
 from lab.config import LabConfig
 from lab.fabric import links
 from lab.fabric.bringup import Fabric
@@ -142,7 +142,7 @@ class Bench:
     def down(self) -> None:
         self.run(self.northbound.close())
         self.run(self.processes.end([owned.name for owned in self.processes.owned()]))
-        for name in links.namespaces(self.config.prefix):
+        for name in leftovers.namespaces(self.config.prefix):
             netns.remove(name)
         shutil.rmtree(self.config.state, ignore_errors=True)
 
