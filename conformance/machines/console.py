@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from conformance.kube.waits import Deadline
 from conformance.machines.access import Credentials
-from conformance.machines.framing import Frame, fits, frame, partial, plain, unframe
+from conformance.machines.framing import PROMPT, Frame, entry, fits, frame, partial, plain, proof, unframe
 from conformance.machines.login import Dialogue, Step
 from conformance.machines.shell import CommandTimedOut, Output, ShellError, brief
 from conformance.machines.transcript import Transcript
@@ -26,8 +26,6 @@ CONNECTED = b"Successfully connected to"
 #: Cuts within this many seconds, with the VM unchanged, mean that somebody else wants the console.
 EVICTION_WINDOW = 60.0
 EVICTIONS = 3
-#: A terminal that wraps nothing and a kernel that keeps quiet; `dmesg -n` wants root.
-SETUP = "stty cols 500 rows 500; dmesg -n 1 2>/dev/null || sudo -n dmesg -n 1 2>/dev/null"
 
 
 class ConsoleRefused(ShellError):
@@ -138,11 +136,12 @@ class Console:
 
     def _recover(self, wire: Wire) -> None:
         """Interrupt what runs and find the prompt again; a console that stays silent is opened anew later."""
-        proof = frame(":", _nonce())
+        # It took the loop with it: that is entered again.
+        entered = entry(_nonce())
         try:
             wire.type(INTERRUPT)
-            wire.type(proof.line)
-            wire.wait_for(lambda heard: unframe(proof, heard), self._timeouts["console-recover"])
+            wire.type(entered.line)
+            wire.wait_for(lambda heard: unframe(entered, heard), self._timeouts["console-recover"])
         except (Cut, Silent):
             self._left_behind = True
             self.close()
@@ -198,7 +197,7 @@ class Console:
     def _log_in(self, wire: Wire, deadline: Deadline) -> None:
         """Follow the dialogue until a marker proves a shell."""
         dialogue = Dialogue()
-        proof = frame(SETUP, _nonce(), bare=True)
+        shell = entry(_nonce())
         pause = self._timeouts["console-answer"] / 3
         last, known, silences = Step.WAIT, 0, 0
         # The command that was cut off may still run, and would leave the console mute.
@@ -209,9 +208,9 @@ class Console:
             except Silent as silent:
                 silences += 1
                 last, known = Step.WAIT, 0
-                wire.write(_nudge(proof, silences, heard=bool(silent.text)))
+                wire.write(_nudge(shell, silences, heard=bool(silent.text)))
                 continue
-            if unframe(proof, heard) is not None:
+            if unframe(shell, heard) is not None:
                 self._left_behind = False
                 return
             known = len(heard)
@@ -220,7 +219,9 @@ class Console:
                 continue
             if step is Step.PASSWORD and last is Step.NAME:
                 self._check_password(dialogue, deadline)
-            wire.write(self._reply(step, proof))
+            if step is Step.PROVE:
+                shell = proof(_nonce()) if heard.endswith(PROMPT) else entry(_nonce())
+            wire.write(self._reply(step, shell))
             last, known, silences = step, 0, 0
         said = self.transcript.last_lines()
         refused = f"refused {dialogue.refusals} times; " if dialogue.refusals else ""
@@ -229,12 +230,12 @@ class Console:
             f"{self.name}: no login as {user} within {deadline.seconds:g} s; {refused}the console said: {said}"
         )
 
-    def _reply(self, step: Step, proof: Frame) -> bytes:
+    def _reply(self, step: Step, shell: Frame) -> bytes:
         if step is Step.NAME:
             return self._credentials.user.encode() + b"\n"
         if step is Step.PASSWORD:
             return (self._credentials.password or "").encode() + b"\n"
-        return proof.line
+        return shell.line
 
     def _check_password(self, dialogue: Dialogue, deadline: Deadline) -> None:
         user = self._credentials.user
@@ -264,10 +265,10 @@ class Console:
         )
 
 
-def _nudge(proof: Frame, silences: int, heard: bool) -> bytes:
+def _nudge(shell: Frame, silences: int, heard: bool) -> bytes:
     """What to type at a console that has gone quiet: it may show a prompt that nobody knows, or hold a command."""
     if heard and silences % 2 == 0:
-        return proof.line
+        return shell.line
     return INTERRUPT + b"\n" if silences % 3 == 0 else b"\n"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from conformance.machines.guest import Guest
-from conformance.machines.shell import quote
+from conformance.machines.upload import uploads
 
 
 class Background:
@@ -29,12 +29,15 @@ def background(guest: Guest, script: str) -> Iterator[Background]:
     """Run a script of sh until the block ends."""
     folder = f"/tmp/udnc-{secrets.token_hex(4)}"
     running = Background(guest, folder)
-    whole = f"cd {folder}\necho $$ > pid\n{script}\n"
     try:
-        guest.must(f"mkdir -m 700 -p {folder}", idempotent=True)
-        guest.write(f"{folder}/script", whole)
+        *uploaded, last = uploads(f"cd {folder}\necho $$ > pid\n{script}\n", f"{folder}/script")
+        # The folder is made once: a command that is repeated after a cut does not start the script a second time.
+        guest.must(f"mkdir -m 700 {folder} 2>/dev/null || true", idempotent=True)
+        for command in uploaded:
+            guest.must(command, idempotent=True)
         # A session of its own: it outlives a console that is cut, and is one group to end.
-        guest.must(f"setsid sh {quote(folder + '/script')} </dev/null >/dev/null 2>{folder}/errors &")
+        start = f"setsid sh {folder}/script </dev/null >/dev/null 2>{folder}/errors &"
+        guest.must(f"[ -e {folder}/pid ] || {{ {last}; {start} }}", idempotent=True)
         yield running
     finally:
         running.stop()

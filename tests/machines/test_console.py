@@ -276,7 +276,7 @@ def _cut_when_seen(line, console, text):
 def _when_seen(console, text, act):
     """Act once the command's own output, not its echo, is there."""
     wire = console._wire
-    wire.wait_for(lambda heard: heard.count(text) >= 2 or None, LIMIT)
+    wire.wait_for(lambda heard: text + b"\r\n" in heard or None, LIMIT)
     act()
 
 

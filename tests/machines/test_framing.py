@@ -8,7 +8,7 @@ import subprocess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.machines.framing import fits, frame, partial, plain, unframe
+from conformance.machines.framing import LONGEST_LINE, escaped, fits, frame, partial, plain, unframe
 from conformance.machines.shell import Output
 
 NONCES = st.text("0123456789abcdef", min_size=8, max_size=8)
@@ -28,6 +28,7 @@ def test_the_echo_of_a_command_is_never_taken_for_its_result(nonce, command):
     framed = frame(command, nonce)
     assert framed.begin not in framed.line
     assert framed.end not in framed.line
+    assert framed.line.count(b"\n") == 1
     for width in (20, 79, 80, 81):
         wrapped = b"\r\n".join(framed.line[start : start + width] for start in range(0, len(framed.line), width))
         assert unframe(framed, wrapped) is None
@@ -95,7 +96,17 @@ def test_a_real_shell_survives_every_command(nonce, text):
     assert unframe(framed, done.stdout.replace(b"\n", b"\r\n")) == Output(0, text)
 
 
-def test_short_single_lines_fit_and_others_do_not():
-    assert fits(frame("echo", "0" * 8))
-    assert not fits(frame("echo\necho", "0" * 8))
-    assert not fits(frame("echo " + "x" * 900, "0" * 8))
+@settings(max_examples=25, deadline=None)
+@given(COMMANDS)
+def test_escaped_text_is_what_printf_makes_of_it(text):
+    typed = escaped(text)
+    assert typed.isascii()
+    assert typed.isprintable()
+    assert "'" not in typed
+    done = subprocess.run(["busybox", "sh", "-c", f"printf %b '{typed}'"], capture_output=True, check=True)
+    assert done.stdout.decode() == text
+
+
+def test_a_line_that_a_terminal_would_cut_does_not_fit():
+    assert fits(frame("echo\necho", "0" * 8))
+    assert not fits(frame("echo " + "x" * LONGEST_LINE, "0" * 8))
