@@ -24,7 +24,7 @@ from lab.config import CACHE, LabConfig
 
 LOG = logging.getLogger(__name__)
 HOST = "127.0.0.1"
-SHUTDOWN_SECONDS = 1.0
+SHUTDOWN_SECONDS = 0.3
 
 
 def tls_context(pki: Pki) -> ssl.SSLContext:

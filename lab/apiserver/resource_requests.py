@@ -68,6 +68,8 @@ class ResourceRequests:
         body = await request.read()
         content_type = request.headers.get("Content-Type", JSON)
         verb, status = call.target.verb, 200
+        if call.kind.namespaced and not call.namespace:
+            raise ApiError(405, "the server does not allow this method on the requested resource")
         if call.field_validation == "Strict":
             await self._schemas.ready()
         if verb == "create":

@@ -35,7 +35,7 @@ def test_rules_are_enforced_in_kubernetes_words(server: Server, namespace: str) 
         server,
         namespace,
         {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]},
-        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": ["mine"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"], "resourceNames": ["mine"]},
         {"apiGroups": [""], "resources": ["pods/status"], "verbs": ["*"]},
     )
     base = f"/api/v1/namespaces/{namespace}"
@@ -43,6 +43,8 @@ def test_rules_are_enforced_in_kubernetes_words(server: Server, namespace: str) 
     assert server.call("GET", f"{base}/configmaps?watch=true&timeoutSeconds=1", token=token).status == 200
     assert server.call("GET", f"{base}/secrets/mine", token=token).status == 404
     assert server.call("GET", f"{base}/secrets/other", token=token).status == 403
+    assert server.call("GET", f"{base}/secrets", token=token).status == 403
+    assert server.call("GET", f"{base}/secrets?fieldSelector=metadata.name%3Dmine", token=token).status == 200
     refused = server.call("POST", f"{base}/configmaps", {"metadata": {"name": "c"}}, token=token)
     user = f"system:serviceaccount:{namespace}:bob"
     assert refused.body["message"] == (

@@ -168,6 +168,11 @@ def test_requests_that_make_no_sense(server: Server, namespace: str) -> None:
     assert server.call("GET", f"{path}?labelSelector=,,").status == 400
     assert server.call("PATCH", f"{path}/a", {"data": {}}, MERGE).status == 404
     assert server.call("POST", path, {"metadata": []}).status == 400
+    assert server.call("POST", "/api/v1/configmaps", {"metadata": {"name": "a"}}).status == 405
+    assert server.call("GET", "/api/v1/configmaps/a").status == 404
+    assert server.call("GET", f"/api/v1/namespaces/{namespace}/nodes").status == 404
+    large = server.call("POST", path, {"metadata": {"name": "a"}, "data": {"a": "x" * (4 << 20)}})
+    assert (large.status, large.body["reason"]) == (413, "RequestEntityTooLarge")
 
 
 def test_yaml_bodies_are_read(server: Server, namespace: str) -> None:
