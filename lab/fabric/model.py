@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_interface, ip_network
@@ -95,8 +96,10 @@ def default_network(config: LabConfig) -> Layer3:
 
 
 def mac_of(address: str) -> str:
-    """The MAC that OVN-Kubernetes derives from an IPv4 address: ``0a:58`` and its four octets."""
-    return "0a:58:" + ":".join(f"{octet:02x}" for octet in ip_interface(address).ip.packed[:4])
+    """The MAC that OVN-Kubernetes derives from an address: ``0a:58``, then IPv4's octets or a hash of IPv6's text."""
+    ip = ip_interface(address).ip
+    octets = ip.packed if ip.version == 4 else hashlib.sha256(str(ip).encode()).digest()[:4]
+    return "0a:58:" + ":".join(f"{octet:02x}" for octet in octets)
 
 
 def _with_prefix(addresses: tuple[str, ...], subnet: str) -> str:

@@ -148,6 +148,17 @@ def test_dhcp_by_a_real_client(bench, tmp_path, mtu):
     assert client.reaches("203.0.113.10")
 
 
+def test_network_without_subnets_holds_ports_to_their_mac_alone(bench):
+    bench.run(bench.northbound.ensure_layer2(Layer2("ns8_bare", primary=False, nodes=NODES)))
+    near = bench.workload("ns8_bare", "worker-1", "10.80.0.5", ips=())
+    far = bench.workload("ns8_bare", "worker-2", "10.80.0.6", ips=())
+    assert near.reaches(far.ip)
+    near.run("ip", "addr", "add", "10.80.0.99/24", "dev", "eth0")
+    assert near.reaches(far.ip, "-I", "10.80.0.99")
+    near.run("ip", "link", "set", "eth0", "address", "0a:58:00:00:00:98")
+    assert not near.reaches(far.ip, count=1)
+
+
 def test_disabled_port_is_cut_off_and_comes_back(bench, trio):
     near, _, far = trio
     assert near.reaches(far.ip)

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from lab import preflight
 from lab.preflight import Missing
 
@@ -72,3 +74,30 @@ def test_json_lists_lines_and_packages():
 
 
 _WITHOUT_SBIN = "from lab import preflight; preflight._SYSTEM_PATHS = ''; from lab.cli import main; main()"
+
+
+def _fake_apt(folder, monkeypatch, script):
+    program = folder / "apt-get"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(preflight, "POLICY", folder / "policy-rc.d")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+
+def test_services_of_new_packages_are_not_started(monkeypatch, tmp_path):
+    _fake_apt(tmp_path, monkeypatch, f'{tmp_path}/policy-rc.d; echo "$? $*" >> {tmp_path}/calls')
+    preflight.install(["ovn-host"])
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        "101 update -q",
+        "101 install -q -y --no-install-recommends ovn-host",
+    ]
+    assert not (tmp_path / "policy-rc.d").exists()
+
+
+def test_failed_installation_is_told_and_the_machines_own_policy_kept(monkeypatch, tmp_path):
+    _fake_apt(tmp_path, monkeypatch, '[ "$1" = update ] || exit 100')
+    (tmp_path / "policy-rc.d").write_text("#!/bin/sh\n")
+    with pytest.raises(preflight.InstallFailed, match="apt-get install .* ovn-host ended with status 100"):
+        preflight.install(["ovn-host"])
+    assert (tmp_path / "policy-rc.d").read_text() == "#!/bin/sh\n"
