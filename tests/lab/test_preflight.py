@@ -98,6 +98,6 @@ def test_services_of_new_packages_are_not_started(monkeypatch, tmp_path):
 def test_failed_installation_is_told_and_the_machines_own_policy_kept(monkeypatch, tmp_path):
     _fake_apt(tmp_path, monkeypatch, '[ "$1" = update ] || exit 100')
     (tmp_path / "policy-rc.d").write_text("#!/bin/sh\n")
-    with pytest.raises(preflight.InstallFailed, match="apt-get install .* ovn-host ended with status 100"):
+    with pytest.raises(preflight.InstallFailed, match=r"apt-get install .* ovn-host ended with status 100"):
         preflight.install(["ovn-host"])
     assert (tmp_path / "policy-rc.d").read_text() == "#!/bin/sh\n"
