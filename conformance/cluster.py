@@ -24,10 +24,10 @@ class Cluster:
 
     @classmethod
     def connect(cls, run: RunContext) -> Cluster:
-        """The cluster of ``run``; raises ``KubeconfigError`` or ``VirtctlError``."""
+        """The cluster of ``run``; raises ``KubeconfigError``."""
         kubeconfig, context = run.cluster.kubeconfig, run.cluster.context
         api = Api.connect(kubeconfig, context, run.timeouts)
-        virtctl = Virtctl.find(run.virtctl or "virtctl", kubeconfig, context, run.timeouts)
+        virtctl = Virtctl(run.virtctl or "virtctl", kubeconfig, context, run.timeouts)
         return cls(Access(api, virtctl, Credentials(run.guest.user, run.guest.password), run.run_id))
 
     @property

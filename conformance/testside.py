@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.catalog.index import without_group
 from conformance.catalog.loader import catalog
 from conformance.catalog.model import Kind, Requirement
 from conformance.catalog.verifies import MARKER
@@ -87,7 +88,7 @@ class TestSide:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Give the test a folder for its evidence."""
-        folder = TestFolder(self._run.out / "evidence" / slug(item.nodeid))
+        folder = TestFolder(self._run.out / "evidence" / slug(without_group(item.nodeid)))
         item.stash[_PROGRESS] = _Progress(folder)
         unsubscribe = RECORDER.subscribe(folder)
         try:

@@ -127,9 +127,13 @@ def on_node(node: str | None) -> dict[str, Any]:
 
 
 def apart(group: str) -> dict[str, Any]:
-    """The part of a spec that puts members of ``group`` (label ``udn-conformance/apart``) on different nodes."""
+    """The part of a spec that puts members of ``group`` (label ``udn-conformance/apart``) on different nodes.
+
+    As a preference: required, it would forbid a member to migrate wherever all other nodes have one.
+    """
     term = {"labelSelector": {"matchLabels": {GROUP_LABEL: group}}, "topologyKey": HOSTNAME}
-    return {"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+    preference = {"weight": 100, "podAffinityTerm": term}
+    return {"affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [preference]}}}
 
 
 def migration(name: str, namespace: str, run_id: str, vmi: str, to: str | None = None) -> Object:

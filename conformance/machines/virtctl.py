@@ -18,7 +18,7 @@ class VirtctlError(Exception):
 
 @dataclass(frozen=True)
 class Virtctl:
-    """virtctl for one cluster.
+    """virtctl for one cluster, by name or path; looked for when it is first called.
 
     The kubeconfig goes by environment: virtctl passes no ``--kubeconfig`` on to the programs that it starts itself.
     """
@@ -28,19 +28,14 @@ class Virtctl:
     context: str | None
     timeouts: Timeouts
 
-    @classmethod
-    def find(cls, program: str, kubeconfig: Path | None, context: str | None, timeouts: Timeouts) -> Virtctl:
-        """virtctl by name or path; raises ``VirtctlError`` when there is none."""
-        found = shutil.which(program)
+    def command(self, *arguments: str) -> list[str]:
+        """The argv of a call; raises ``VirtctlError`` when there is no such program."""
+        found = shutil.which(self.program)
         if found is None:
             raise VirtctlError(
-                f"{program}: no such program; install virtctl of the cluster's KubeVirt or pass --virtctl"
+                f"{self.program}: no such program; install virtctl of the cluster's KubeVirt or pass --virtctl"
             )
-        return cls(found, kubeconfig, context, timeouts)
-
-    def command(self, *arguments: str) -> list[str]:
-        """The argv of a call."""
-        return [self.program, *(["--context", self.context] if self.context else []), *arguments]
+        return [found, *(["--context", self.context] if self.context else []), *arguments]
 
     @property
     def environment(self) -> dict[str, str]:

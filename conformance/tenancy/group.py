@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,7 @@ class Group:
 
     def ready(self) -> Group:
         """The same group, once every VM runs and has answered a login."""
-        for machine in self.machines:
-            machine.wait_ready()
+        all_ready(self)
         return self
 
     def any(self) -> VirtualMachine:
@@ -61,3 +61,14 @@ class Group:
         one, other = self.machines[:2]
         other.migrate(to=None if apart else nodes[one])
         return one, other
+
+
+def all_ready(*groups: Group) -> None:
+    """Until every VM of the groups is ready, side by side: as long as the slowest takes, not as all together.
+
+    Raises what the first VM that does not get ready raises.
+    """
+    machines = [machine for group in groups for machine in group]
+    with ThreadPoolExecutor(max_workers=len(machines)) as waiting:
+        for done in [waiting.submit(machine.wait_ready) for machine in machines]:
+            done.result()

@@ -62,11 +62,12 @@ class Tenant:
         self._tenants.forget_later(CUDNS, name)
         return self._adopt(Network(self.api, CUDNS, name, self.namespace, subnet, mtu))
 
-    def pod(self, name: str, apart_from: Pod | None = None) -> Pod:
-        """Create a pod, on another node than ``apart_from``; not awaited."""
-        manifest = manifests.pod(name, self.namespace, self.run_id, self._tenants.images.pod)
+    def pod(self, name: str, apart_from: str | None = None) -> Pod:
+        """Create a pod; not awaited. Pods that name the same ``apart_from`` group run on different nodes."""
+        labels = {manifests.GROUP_LABEL: apart_from} if apart_from else None
+        manifest = manifests.pod(name, self.namespace, self.run_id, self._tenants.images.pod, labels=labels)
         if apart_from is not None:
-            manifest["spec"]["affinity"] = _away_from(apart_from.node)
+            manifest["spec"] |= manifests.apart(apart_from)
         with step(f"create pod {self.namespace}/{name}"):
             self.api.create(manifest)
         return Pod(self.api, self.namespace, name)
@@ -118,8 +119,3 @@ class Tenant:
         if self._network is None:
             self._network = network
         return network
-
-
-def _away_from(node: str) -> dict[str, object]:
-    term = {"matchExpressions": [{"key": manifests.HOSTNAME, "operator": "NotIn", "values": [node]}]}
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}

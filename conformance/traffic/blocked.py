@@ -6,6 +6,9 @@ own tools work, and its network is alive. After them: the server still answers t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 from conformance.evidence import note, step
 from conformance.traffic.listener import listening
 from conformance.traffic.peers import Peer
@@ -17,28 +20,36 @@ LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 
 
 def assert_blocked(
-    client: Peer, server: Peer, protocol: Protocol, port: int = PORT, *, baseline: Peer, attempts: int = ATTEMPTS
+    clients: Sequence[Peer], server: Peer, protocol: Protocol, port: int = PORT, *, baseline: Peer
 ) -> None:
-    """``AssertionError`` with both ends if ``client`` reaches ``server``, or its packets arrive there unanswered.
+    """``AssertionError`` with both ends if a client reaches ``server``, or its packets arrive there unanswered.
 
-    ``baseline`` must be allowed to reach ``server``; raises ``Blocked`` when it does not, before or after, or when the
-    client could not have reached anybody.
+    ``baseline`` must be allowed to reach ``server``; raises ``Blocked`` when it does not, before or after, or when a
+    client could not have reached anybody. The clients try side by side.
     """
+    if not clients:
+        raise Blocked(f"nobody is there who must not reach {server}")
     with target(server, protocol, port) as ready:
         _prove(baseline, ready, "before the attempts")
-        prove_tools(client, protocol, port)
-        with step(f"blocked {ready.describe(client)}"):
-            for number in range(1, attempts + 1):
-                result = ready.attempt(client)
-                if isinstance(result, Reached):
-                    raise AssertionError(f"{ready.describe(client)}: expected no path, got reply: {result.how}")
-                if result.arrived:
-                    raise AssertionError(
-                        f"{ready.describe(client)}: expected no path, but packets arrive, only no reply comes back: "
-                        f"{result.why}"
-                    )
-                note(f"attempt {number} of {attempts}: {result.why}")
+        with ThreadPoolExecutor(max_workers=len(clients)) as trying:
+            for done in [trying.submit(_try_in_vain, client, ready, port) for client in clients]:
+                done.result()
         _prove(baseline, ready, "after the attempts")
+
+
+def _try_in_vain(client: Peer, ready: Target, port: int) -> None:
+    prove_tools(client, ready.protocol, port)
+    with step(f"blocked {ready.describe(client)}"):
+        for number in range(1, ATTEMPTS + 1):
+            result = ready.attempt(client)
+            if isinstance(result, Reached):
+                raise AssertionError(f"{ready.describe(client)}: expected no path, got reply: {result.how}")
+            if result.arrived:
+                raise AssertionError(
+                    f"{ready.describe(client)}: expected no path, but packets arrive, only no reply comes back: "
+                    f"{result.why}"
+                )
+            note(f"attempt {number} of {ATTEMPTS}: {result.why}")
 
 
 def prove_tools(client: Peer, protocol: Protocol, port: int) -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from conformance.tenancy import all_ready
+
 
 @pytest.fixture(scope="package")
 def red(tenants):
@@ -19,8 +21,6 @@ def twins(tenants):
 
 
 @pytest.fixture(scope="package", autouse=True)
-def everything(red, twins):
-    """Created together, awaited together: one wait for the slowest, not one after another."""
-    tenants_of = [*red.machines, *twins[0].machines, *twins[1].machines]
-    for machine in tenants_of:
-        machine.wait_ready()
+def _all_ready(red, twins):
+    """Created together, awaited together."""
+    all_ready(red, *twins)

@@ -4,7 +4,7 @@ import pytest
 
 from conformance import verifies
 from conformance.kube.errors import Refused
-from conformance.kube.manifests import PRIMARY_LABEL, label_patch
+from conformance.kube.manifests import PRIMARY_NETWORK_LABEL, label_patch
 from conformance.kube.resources import NADS, NAMESPACES
 
 
@@ -35,10 +35,10 @@ def test_the_label_is_fixed_when_the_namespace_is_created(tenants, labelled):
 
     api.patch(NAMESPACES, namespace, None, label_patch("udn-conformance/another", "value"))
     with pytest.raises(Refused) as refused:
-        api.patch(NAMESPACES, namespace, None, label_patch(PRIMARY_LABEL, None if labelled else ""))
+        api.patch(NAMESPACES, namespace, None, label_patch(PRIMARY_NETWORK_LABEL, None if labelled else ""))
 
     assert "cannot be added/removed" in refused.value.message
-    assert (PRIMARY_LABEL in api.get(NAMESPACES, namespace)["metadata"]["labels"]) is labelled
+    assert (PRIMARY_NETWORK_LABEL in api.get(NAMESPACES, namespace)["metadata"]["labels"]) is labelled
 
 
 @verifies("udn-api/pod-waits-for-its-network")

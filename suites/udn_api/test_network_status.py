@@ -25,7 +25,7 @@ def test_a_valid_network_becomes_ready_with_the_attachment_asked_for(tenants, pe
 @verifies("udn-api/one-primary-per-namespace")
 def test_a_second_primary_network_is_refused_and_the_first_goes_on(tenants):
     tenant = tenants.primary_layer2("single")
-    left, right = tenant.pod("left"), tenant.pod("right", apart_from="left")
+    left, right = (tenant.pod(name, apart_from="ends") for name in ("left", "right"))
     left.wait_running()
     right.wait_running()
     left.must_reach(right)

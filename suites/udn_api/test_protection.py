@@ -32,7 +32,7 @@ def test_a_network_cannot_be_modified(fixed_network, field):
 @verifies("udn-api/in-use-is-protected")
 def test_a_network_in_use_is_not_taken_away(tenants):
     tenant = tenants.primary_layer2("used")
-    left, right = tenant.pod("left"), tenant.pod("right", apart_from="left")
+    left, right = (tenant.pod(name, apart_from="ends") for name in ("left", "right"))
     left.wait_running()
     right.wait_running()
     left.must_reach(right)
