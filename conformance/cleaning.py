@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from conformance.context import RunContext
 from conformance.kube.api import RUN_LABEL, Api
 from conformance.kube.errors import ApiError, NotFound, Refused
 from conformance.kube.resources import (
@@ -76,3 +77,13 @@ def remove(api: Api, found: Sequence[Leftover], wait: bool = True) -> list[str]:
         except (TimedOut, ApiError) as error:
             problems.append(f"{leftover} is not gone: {error}")
     return problems
+
+
+def sweep(run: RunContext) -> list[str]:
+    """Remove what fixtures could not, because a worker was killed or interrupted; one line for each problem."""
+    try:
+        api = Api.connect(run.cluster.kubeconfig, run.cluster.context, run.timeouts)
+        found = leftovers(api, run.run_id)
+        return [f"removing {leftover}" for leftover in found] + remove(api, found)
+    except ApiError as error:
+        return [f"could not look for leftovers ({error}); later: udn-conformance clean --run-id {run.run_id}"]

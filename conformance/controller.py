@@ -16,15 +16,13 @@ from typing import Any
 import pytest
 
 from conformance import options
-from conformance.catalog.index import Index
+from conformance.catalog.index import Index, without_group
 from conformance.catalog.loader import catalog
-from conformance.cleaning import leftovers, remove
-from conformance.context import RunContext, Shared, build, new_password, new_run_id, out_folder
+from conformance.cleaning import sweep
+from conformance.context import Shared, build, new_password, new_run_id, out_folder
 from conformance.evidence.redaction import REDACTOR, kubeconfig_secrets
 from conformance.features.model import FeatureSet
 from conformance.features.sight import Given
-from conformance.kube.api import Api
-from conformance.kube.errors import ApiError
 from conformance.preflight import Found, PreflightFailed, examine
 from conformance.provider import Lab, ProviderFailed
 from conformance.results import terminal
@@ -70,6 +68,9 @@ class Controller:
             self._examine()
         except (PreflightFailed, ProviderFailed, options.UsageProblem) as problem:
             self._give_up(session, REDACTOR.text(str(problem)))
+        except KeyboardInterrupt:
+            self._finish(int(pytest.ExitCode.INTERRUPTED), interrupted=True)
+            raise
 
     def _provide(self) -> None:
         if self._values.udn_kubeconfig is not None:
@@ -130,7 +131,7 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Know what is to be run, with xdist."""
-        self._planned |= {str(id) for id in ids}
+        self._planned |= {without_group(str(id)) for id in ids}
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep why a file of tests cannot be collected."""
@@ -142,9 +143,13 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:
         """Count a test that killed its worker as done: scheduling by scope would hand it to the next worker."""
-        for unit in getattr(sched, "workqueue", {}).values():
+        queue = getattr(sched, "workqueue", {})
+        for scope, unit in list(queue.items()):
             if crashitem in unit:
                 unit[crashitem] = True
+                if all(unit.values()):
+                    # A worker that is given nothing but done tests would wait for ever.
+                    del queue[scope]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_report_teststatus(self) -> Generator[None, tuple[str, object, object], tuple[str, object, object]]:
@@ -154,7 +159,7 @@ class Controller:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take one phase of a test, from this process or a worker."""
-        nodeid = str(report.nodeid)
+        nodeid = without_group(str(report.nodeid))
         plain = getattr(report, PHASE, None)
         if plain is not None:
             phase, last = Phase.from_plain(plain), report.when == "teardown"
@@ -263,16 +268,6 @@ class Controller:
         reporter = self._terminal()
         if reporter is not None:
             reporter.write_line(REDACTOR.text(line))
-
-
-def sweep(run: RunContext) -> list[str]:
-    """Remove what fixtures could not, because a worker was killed or interrupted; one line for each problem."""
-    try:
-        api = Api.connect(run.cluster.kubeconfig, run.cluster.context, run.timeouts)
-        found = leftovers(api, run.run_id)
-        return [f"removing {leftover}" for leftover in found] + remove(api, found)
-    except ApiError as error:
-        return [f"could not look for leftovers ({error}); later: udn-conformance clean --run-id {run.run_id}"]
 
 
 def keep_results_apart(values: argparse.Namespace, base: Path) -> None:

@@ -58,8 +58,19 @@ class Index:
 
     def ids_of(self, nodeid: str) -> tuple[str, ...]:
         """The requirements of a test by pytest's id, parameters or not; none for a test that is not known."""
-        plain = nodeid.partition("[")[0]
+        plain = without_parameters(nodeid)
         return next((test.ids for test in self.tests if test.nodeid == plain), ())
+
+
+def without_group(nodeid: str) -> str:
+    """pytest's id of a test without the ``@group`` that xdist appends to tests that stay together."""
+    front, at, group = nodeid.rpartition("@")
+    return front if at and "]" not in group and "::" in front else nodeid
+
+
+def without_parameters(nodeid: str) -> str:
+    """pytest's id of a test function, whatever parameters and group it is run with."""
+    return without_group(nodeid).partition("[")[0]
 
 
 def scan(root: Path, known: Catalog) -> Index:

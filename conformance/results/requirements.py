@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from conformance.catalog.index import SuiteTest
+from conformance.catalog.index import SuiteTest, without_parameters
 from conformance.catalog.model import Catalog, Level, Requirement
 from conformance.results.outcome import for_requirement
 from conformance.results.records import TestRecord
@@ -49,8 +49,8 @@ def _judge(requirement: Requirement, run: Run) -> Judged:
 def _not_run(tests: Iterable[SuiteTest], run: Run, alone: bool) -> list[tuple[Verdict, str]]:
     """Tests without a record. What the user left out counts only where nothing else of the requirement ran."""
     found: list[tuple[Verdict, str]] = []
-    ran = {record.nodeid.partition("[")[0] for record in run.records}
-    planned = {nodeid.partition("[")[0] for nodeid in run.plan.planned}
+    ran = {without_parameters(record.nodeid) for record in run.records}
+    planned = {without_parameters(nodeid) for nodeid in run.plan.planned}
     for test in tests:
         if test.nodeid in ran:
             continue

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance import verifies
-from conformance.catalog.index import scan
+from conformance.catalog.index import scan, without_group, without_parameters
 from conformance.catalog.loader import catalog
 
 SOURCE = """
@@ -41,6 +41,20 @@ def test_marks_of_modules_classes_and_functions_add_up(tmp_path: Path) -> None:
     ]
     assert index.ids_of("deep/test_marks.py::TestGroup::test_two[2]")[1] == "persistence/restart-keeps-address"
     assert index.ids_of("elsewhere.py::test") == ()
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "test", "function"),
+    [
+        ("a.py::test_b@group", "a.py::test_b", "a.py::test_b"),
+        ("a.py::T::test_b[x@y]@g", "a.py::T::test_b[x@y]", "a.py::T::test_b"),
+        ("a.py::test_b[x@y]", "a.py::test_b[x@y]", "a.py::test_b"),
+        ("a@b.py::test_b", "a@b.py::test_b", "a@b.py::test_b"),
+    ],
+)
+def test_ids_without_what_xdist_and_parameters_add(nodeid: str, test: str, function: str) -> None:
+    assert without_group(nodeid) == test
+    assert without_parameters(nodeid) == function
 
 
 def test_a_file_that_is_not_python_is_left_to_pytest(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ def test_good():
 def test_bad():
     assert 1400 == 1342, "the guest's MTU is 1342 instead of 1400"
 
+@pytest.mark.xdist_group("limits")
 @verifies("limits/virtctl-ssh")
 def test_confirmed():
     pass
