@@ -85,13 +85,22 @@ def test_much_output_arrives_whole(cluster: Cluster, namespace: str, talker: str
 def test_exec_with_a_terminal_has_one(cluster: Cluster, namespace: str, talker: str) -> None:
     pexpect = pytest.importorskip("pexpect")
     config = f"--kubeconfig={cluster.config.kubeconfig}"
-    argv = [config, "exec", "-it", "-n", namespace, talker, "--", "sh", "-c", "tty; stty size; read x; echo got $x"]
+    # The size follows the command: a client sends it once the terminal is there.
+    script = "tty; until stty size 2>/dev/null | grep '31 117'; do sleep 0.1; done; read x; echo got $x"
+    argv = [config, "exec", "-it", "-n", namespace, talker, "--", "sh", "-c", script]
     terminal = pexpect.spawn("kubectl", argv, dimensions=(31, 117), timeout=PATIENCE, encoding="utf-8")
     terminal.expect(r"/dev/pts/\d+")
     terminal.expect("31 117")
     terminal.sendline("word")
     terminal.expect("got word")
     terminal.expect(pexpect.EOF)
+
+
+def test_an_attached_pod_reads_what_is_typed_and_ends_with_its_input(cluster: Cluster, namespace: str) -> None:
+    run = ["run", "reader", "-n", namespace, "--image=localhost/lab-pod:latest", "--restart=Never", "-i", "--rm"]
+    done = cluster.kubectl(*run, "--command", "--", "sh", "-c", "sort; exit 4", stdin="b\na\n")
+    assert done.stdout.count("a\nb\n") == 1, done.stderr
+    assert done.returncode == 4
 
 
 def test_logs_of_both_streams_with_tail_and_timestamps(cluster: Cluster, namespace: str, talker: str) -> None:

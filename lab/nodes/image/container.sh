@@ -46,8 +46,10 @@ if ! command -v -- "$1" >/dev/null; then
 fi
 set +e
 
-# The command is not the namespace's first process: that one would be deaf to a plain SIGTERM.
-"$@" <&0 3>&- &
+# The command is not the namespace's first process: that one would be deaf to a plain SIGTERM. A shell gives what it
+# runs in the background /dev/null to read, so the input is kept at hand under another number.
+exec 4<&0
+"$@" <&4 4<&- 3>&- &
 child=$!
 trap 'kill -TERM "$child" 2>/dev/null' TERM
 echo started >&3

@@ -49,7 +49,7 @@ class Commands:
 
     async def attach(self, request: web.Request) -> web.StreamResponse:
         """The container's output from now on, and its input if it has one."""
-        _, _, container = find_container(self._keeper, request)
+        _, runner, container = find_container(self._keeper, request)
         channels = await Channels.accept(request)
         output: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
 
@@ -61,8 +61,11 @@ class Commands:
         forward = asyncio.create_task(_forward(channels, output))
         try:
             await asyncio.wait({feed, forward}, return_when=asyncio.FIRST_COMPLETED)
+            if feed.done() and runner.spec.get("stdinOnce"):
+                container.streams.close_stdin()
+            feed.cancel()
             if forward.done() and not forward.exception():
-                await channels.finish(outcome(await container.wait()))
+                await channels.finish(outcome(0))  # how the container ended is told by the pod's status
         except ConnectionError:
             pass
         finally:
