@@ -7,10 +7,12 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import aiohttp
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +20,7 @@ from rich.table import Table
 from lab import preflight
 from lab.config import LabConfig
 from lab.faults import definitions
+from lab.refusals import Refused
 
 EXIT_CODES = """
 Exit status: 0 done (also: already up, already down) · 1 failed, with one line that says why · 2 wrong use ·
@@ -162,15 +165,23 @@ def supervise(
 
 @faults.command("list", epilog=EXIT_CODES)
 def list_faults(name: Name = "default", as_json: AsJson = False) -> None:
-    """Tell which faults are planted."""
-    planted = definitions.planted(_present(name).state)
-    print(json.dumps(planted) if as_json else "\n".join(planted) or "no fault is planted")
+    """Tell which faults there are, what each breaks, and which are planted."""
+    planted = definitions.planted(LabConfig.new(name, 0).state)
+    known = definitions.all_faults()
+    if as_json:
+        print(json.dumps([{**fault.describe(), "planted": fault.name in planted} for fault in known], indent=1))
+        return
+    table = Table("fault", "planted", "what is wrong", "requirements that do not hold")
+    for fault in known:
+        table.add_row(fault.name, _cell("", fault.name in planted), fault.says, "\n".join(fault.breaks))
+    Console().print(table)
 
 
 @faults.command(epilog=EXIT_CODES)
 def plant(fault: Annotated[str, typer.Argument(help="Its name.")], name: Name = "default") -> None:
     """Plant a fault; it works from the lab's next decision on."""
-    definitions.plant(_present(name).state, fault)
+    state = _present(name).state
+    _told(lambda: definitions.plant(state, fault))
 
 
 @faults.command(epilog=EXIT_CODES)
@@ -183,10 +194,7 @@ def lift(
     state = _present(name).state
     if every == (fault is not None):
         raise typer.BadParameter("name one fault, or say --all")
-    try:
-        definitions.lift_all(state) if fault is None else definitions.lift(state, fault)
-    except definitions.NotPlanted as error:
-        _fail(str(error))
+    _told(lambda: definitions.lift_all(state) if fault is None else definitions.lift(state, fault))
 
 
 def main() -> None:
@@ -199,6 +207,15 @@ def _present(name: str) -> LabConfig:
         return LabConfig.load(LabConfig.new(name, 0).state)
     except FileNotFoundError:
         _fail(f"there is no lab {name}: bring it up with `python -m lab up --name {name}`", NOT_UP)
+
+
+def _told(change: Callable[[], None]) -> None:
+    try:
+        change()
+    except (definitions.UnknownFault, definitions.NotPlanted) as error:
+        _fail(str(error))
+    except (Refused, aiohttp.ClientError, OSError) as error:
+        _fail(f"the lab could not be brought in line with its faults: {error}")
 
 
 def _require_pieces() -> None:

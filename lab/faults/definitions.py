@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+
+from lab.config import LabConfig
+from lab.faults import registry
+from lab.faults.registry import Fault, Settle, UnknownFault
+
+__all__ = ["NotPlanted", "UnknownFault", "all_faults", "lift", "lift_all", "load", "plant", "planted"]
+
+THEMES = ("api_rules", "networks")
 
 
 class NotPlanted(LookupError):
@@ -12,6 +23,14 @@ class NotPlanted(LookupError):
 
 def load() -> None:
     """Import the modules that define faults, once."""
+    for theme in THEMES:
+        import_module(f"lab.faults.{theme}")
+
+
+def all_faults() -> tuple[Fault, ...]:
+    """Every fault there is, by name."""
+    load()
+    return registry.faults()
 
 
 def planted(state: Path) -> list[str]:
@@ -23,21 +42,43 @@ def planted(state: Path) -> list[str]:
 
 
 def plant(state: Path, name: str) -> None:
-    """Plant a fault; nothing happens if it is planted."""
+    """Plant a fault; nothing happens if it is planted. Raises ``UnknownFault``, or what its settling raises."""
+    load()
+    fault = registry.find(name)
     _write(state, [*(other for other in planted(state) if other != name), name])
+    _settle(state, [fault])
 
 
 def lift(state: Path, name: str) -> None:
-    """Lift a fault; raises :class:`NotPlanted`."""
+    """Lift a fault; raises :class:`NotPlanted`, or what its settling raises."""
     names = planted(state)
     if name not in names:
         raise NotPlanted(f"fault {name} is not planted; planted: {', '.join(names) or 'none'}")
+    load()
     _write(state, [other for other in names if other != name])
+    _settle(state, [registry.find(name)])
 
 
 def lift_all(state: Path) -> None:
-    """Lift every fault."""
+    """Lift every fault; raises what their settling raises, none of them being planted any more."""
+    load()
+    names = planted(state)
     _write(state, [])
+    _settle(state, [fault for fault in registry.faults() if fault.name in names])
+
+
+def _settle(state: Path, faults: Sequence[Fault]) -> None:
+    """Have what is there follow the list, each way of doing so once."""
+    ways: list[Settle] = list(dict.fromkeys(fault.settle for fault in faults if fault.settle is not None))
+    if not ways:
+        return
+
+    async def settle() -> None:
+        config = LabConfig.load(state)
+        for way in ways:
+            await way(config)
+
+    asyncio.run(settle())
 
 
 def _write(state: Path, names: list[str]) -> None:

@@ -190,16 +190,20 @@ def test_component_that_fails_is_told_with_its_last_words(other, tmp_path):
 
 def test_faults_are_planted_and_lifted(other):
     other.config.save()
+    one, two = "label-not-required", "in-use-network-deleted"
 
     def fault(*arguments: str) -> subprocess.CompletedProcess[str]:
         return command("fault", *arguments, "--name", other.name)
 
-    assert fault("plant", "one").returncode == 0
-    assert fault("plant", "two").returncode == 0
-    assert json.loads((other.config.state / "faults.json").read_text()) == ["one", "two"]
-    assert fault("lift", "one").returncode == 0
-    refused = fault("lift", "one")
+    assert fault("plant", one).returncode == 0
+    assert fault("plant", two).returncode == 0
+    assert json.loads((other.config.state / "faults.json").read_text()) == [one, two]
+    assert fault("lift", one).returncode == 0
+    refused = fault("lift", one)
     assert (refused.returncode, "not planted" in refused.stderr) == (1, True)
-    assert json.loads(fault("list", "--json").stdout) == ["two"]
+    known = json.loads(fault("list", "--json").stdout)
+    assert [each["name"] for each in known if each["planted"]] == [two]
+    unknown = fault("plant", "no-such-fault")
+    assert (unknown.returncode, "there is no fault no-such-fault" in unknown.stderr) == (1, True)
     assert fault("lift", "--all").returncode == 0
     assert json.loads((other.config.state / "faults.json").read_text()) == []

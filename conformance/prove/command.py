@@ -1,0 +1,193 @@
+"""``udn-conformance prove``: plants each fault in the lab, and demands that the tests of what it breaks find it.
+
+A test is worth what it would notice. For each fault the requirements that it breaks are run and must fail, by an
+assertion whose message names what broke; afterwards, with no fault planted, all of them are run again and must pass.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.markup import escape
+
+from conformance.catalog.index import scan
+from conformance.catalog.loader import catalog
+from conformance.naming import unknown
+from conformance.prove import judging
+from conformance.prove.faults import FaultsFailed, LabFaults
+from conformance.prove.matrix import Entry, Matrix
+from conformance.prove.plan import Part, Proof, of_part, part, proofs
+from conformance.prove.runs import Finding, RunFailed, Runner
+from conformance.provider import Lab, ProviderFailed
+
+OK, UNPROVED, INTERRUPTED, USAGE, PREFLIGHT_FAILED = 0, 1, 2, 4, 10
+DEFAULT_LAB = "default"
+CLEAN = "without-faults"
+
+
+class Problem(Exception):
+    """What ends the command: one line, and the exit status."""
+
+    def __init__(self, line: str, status: int = USAGE) -> None:
+        super().__init__(line)
+        self.status = status
+
+
+def prove(arguments: Sequence[str]) -> int:
+    """Run the command with its options; gives its exit status."""
+    console = Console()
+    options = _parser().parse_args(list(arguments))
+    matrix = Matrix(part=str(options.part) if options.part else None)
+    try:
+        planned = _plan(options, matrix)
+        lab = Lab(options.lab_name)
+        with _sigterm_interrupts(), _up(lab, console):
+            try:
+                _prove_all(planned, options, matrix, console)
+            except KeyboardInterrupt:
+                matrix.interrupted = True
+    except (Problem, FaultsFailed, ProviderFailed) as problem:
+        console.print(f"udn-conformance prove: {escape(str(problem))}", highlight=False)
+        return getattr(problem, "status", PREFLIGHT_FAILED)
+    matrix.show(console)
+    console.print(f"wrote {matrix.save(options.out)}", markup=False, highlight=False)
+    return INTERRUPTED if matrix.interrupted else OK if matrix.proved else UNPROVED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="udn-conformance prove",
+        description=__doc__.partition("\n")[0] if __doc__ else None,
+        epilog="Exit status: 0 all that was asked for is proved · 1 something is not · 2 interrupted · 4 wrong use · "
+        "10 the lab does not come up.",
+        exit_on_error=True,
+    )
+    parser.add_argument(
+        "what", nargs="*", metavar="ID", help="requirements or faults, or patterns of either; all by default"
+    )
+    parser.add_argument(
+        "--part", type=part, metavar="I/N|auto", help="one part of the faults; auto takes another each day or CI run"
+    )
+    parser.add_argument("--lab-name", default=DEFAULT_LAB, metavar="NAME", help="which lab (default: default)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="where results are written (default: out)"
+    )
+    parser.add_argument("-n", dest="workers", metavar="WORKERS", help="run scenarios side by side")
+    parser.add_argument(
+        "--run-option", action="append", default=[], metavar="OPTION", help="an option of each run (repeatable)"
+    )
+    return parser
+
+
+def _plan(options: argparse.Namespace, matrix: Matrix) -> list[Proof]:
+    """The proofs to be made; what has a test and no fault is noted. Raises Problem."""
+    from conformance.cli import suites_folder
+
+    known = catalog()
+    index = scan(suites_folder(), known)
+    tested = [id for id in known.ids if index.of(id)]
+    faults = LabFaults(options.lab_name).all()
+    names = [*tested, *(fault.name for fault in faults)]
+    for pattern in options.what:
+        if not proofs(faults, tested, [pattern]) and pattern not in tested:
+            raise Problem(unknown("requirement with a test, or fault,", pattern, names))
+    planned = proofs(faults, tested, options.what)
+    if options.part is not None:
+        return of_part(planned, options.part)
+    broken = {id for fault in faults for id in fault.breaks}
+    asked = tested if not options.what else [id for id in tested if id in options.what]
+    matrix.unproved = tuple(id for id in asked if id not in broken)
+    return planned
+
+
+def _prove_all(planned: Sequence[Proof], options: argparse.Namespace, matrix: Matrix, console: Console) -> None:
+    faults = LabFaults(options.lab_name)
+    runner = Runner(options.lab_name, options.out.absolute() / "proofs", options.workers, tuple(options.run_option))
+    faults.lift_all()
+    try:
+        for number, proof in enumerate(planned, 1):
+            console.print(
+                f"[{number}/{len(planned)}] {proof.fault.name}: {proof.fault.says}", markup=False, highlight=False
+            )
+            faults.plant(proof.fault)
+            began = time.monotonic()
+            findings, problem = _run(runner, proof.fault.name, proof.requirements, proof.fault.run_options)
+            faults.lift_all()
+            for id in proof.requirements:
+                judged = judging.catches(findings.get(id), proof.fault.message)
+                why = problem or judged.why
+                entry = Entry(id, proof.fault.name, proof.fault.says, judged.proved, why, time.monotonic() - began)
+                matrix.entries.append(entry)
+                _tell(console, entry)
+    finally:
+        faults.lift_all()
+    _prove_sound(runner, planned, matrix, console)
+
+
+def _prove_sound(runner: Runner, planned: Sequence[Proof], matrix: Matrix, console: Console) -> None:
+    """Without faults, the same tests pass; what does not is not proved either."""
+    ids = sorted({id for proof in planned for id in proof.requirements})
+    if not ids:
+        return
+    console.print(f"without faults: {len(ids)} requirements", highlight=False)
+    findings, problem = _run(runner, CLEAN, ids)
+    for number, entry in enumerate(matrix.entries):
+        judged = judging.holds(findings.get(entry.requirement))
+        if not judged.proved and entry.proved:
+            matrix.entries[number] = replace(entry, proved=False, why=problem or judged.why)
+            _tell(console, matrix.entries[number])
+
+
+def _run(
+    runner: Runner, name: str, ids: Sequence[str], options: Sequence[str] = ()
+) -> tuple[dict[str, Finding], str | None]:
+    try:
+        return dict(runner.run(name, ids, options)), None
+    except RunFailed as error:
+        return {}, str(error)
+
+
+def _tell(console: Console, entry: Entry) -> None:
+    mark = "caught" if entry.proved else "NOT PROVED"
+    style = "green" if entry.proved else "bold red"
+    console.print(
+        f"    [{style}]{mark}[/] {escape(entry.requirement)} {entry.seconds:.0f}s: {escape(entry.why)}", highlight=False
+    )
+
+
+@contextmanager
+def _up(lab: Lab, console: Console) -> Iterator[None]:
+    """The lab, up for as long as the block runs, and down afterwards unless it was up before."""
+    ours = not lab.running()
+    try:
+        if ours:
+            console.print("bringing the lab up", highlight=False)
+            lab.up()
+        yield
+    finally:
+        problem = lab.down() if ours else None
+        if problem:
+            console.print(problem, markup=False, highlight=False)
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt("SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+__all__ = ["Part", "prove"]
