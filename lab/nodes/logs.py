@@ -60,13 +60,11 @@ class ContainerLog:
     async def read(self, selection: Selection) -> AsyncIterator[bytes]:
         """The lines wanted; with ``follow``, on until the log ends."""
         with self.path.open("rb") as file:
-            position = 0
             left = selection.limit_bytes
             first = True
             while True:
                 ended, grown = self.ended, self._grown
                 data = file.read()
-                position += len(data)
                 chunk = _render(data, selection, tail=first)
                 first = False
                 if left is not None:

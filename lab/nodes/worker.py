@@ -19,7 +19,7 @@ from lab.nodes.context import NodeContext
 from lab.nodes.home import PodHome, folder_of
 from lab.nodes.runner import ContainerRunner
 from lab.nodes.sandbox import Sandbox
-from lab.nodes.status import ContainerState, Ending, phase, pod_status
+from lab.nodes.status import ContainerState, Ending, pod_status
 from lab.nodes.wiring import Wiring
 from lab.resources import PODS
 
@@ -219,11 +219,6 @@ class PodWorker:
 
     def _states(self, init: bool) -> list[ContainerState]:
         return [runner.state for runner in (self.init if init else self.containers)]
-
-    @property
-    def phase(self) -> str:
-        """The phase that the containers' states amount to."""
-        return phase(self.pod["spec"].get("restartPolicy", "Always"), self._states(True), self._states(False))
 
     @property
     def _key(self) -> tuple[str, str]:
