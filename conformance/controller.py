@@ -205,7 +205,7 @@ class Controller:
             started=self._started,
             seconds=time.monotonic() - self._began,
             environment=self._environment(),
-            plan=Plan(frozenset(self._planned), self._left_out_by(), dict(self._broken), bool(self._values.maxfail)),
+            plan=self._plan(),
             index=self._index,
             records=tuple(self._stream.records),
             unfinished=tuple(self._stream.unfinished()),
@@ -245,6 +245,15 @@ class Controller:
         if found is None:
             return Environment(kind, None, values.udn_context, FeatureSet(), versions)
         return Environment(kind, found.server, values.udn_context, self._shared.features, versions | found.versions)
+
+    def _plan(self) -> Plan:
+        return Plan(
+            planned=frozenset(self._planned),
+            left_out_by=self._left_out_by(),
+            broken_files=dict(self._broken),
+            stops_early=bool(self._values.maxfail),
+            selection=options.selection(self._values),
+        )
 
     def _left_out_by(self) -> str:
         asked = [str(options.selection(self._values))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,7 @@ class TestFolder:
 
     def __post_init__(self) -> None:
         self._began = time.monotonic()
-        self._depth = 0
+        self._depths: dict[int, int] = {}
         self._starts: dict[str, float] = {}
 
     def receive(self, event: Event) -> None:
@@ -53,9 +54,9 @@ class TestFolder:
             case StepStarted():
                 self._line(event.at, f"{event.title} …")
                 self._starts[event.id] = event.at
-                self._depth += 1
+                self._depths[threading.get_ident()] = self._depth + 1
             case StepEnded():
-                self._depth = max(0, self._depth - 1)
+                self._depths[threading.get_ident()] = max(0, self._depth - 1)
                 took = event.at - self._starts.pop(event.id, event.at)
                 how = "done" if event.error is None else f"FAILED: {first_line(event.error)}"
                 self._line(event.at, f"{event.title}: {how} ({took:.2f} s)")
@@ -67,6 +68,12 @@ class TestFolder:
             case Noted():
                 self.notes.append(event.text)
                 self._line(event.at, f"note: {event.text}")
+
+    @property
+    def _depth(self) -> int:
+        """How deep this thread's steps are nested; a new thread's stand below those of the main one."""
+        main = self._depths.get(threading.main_thread().ident or 0, 0)
+        return self._depths.get(threading.get_ident(), main)
 
     def _line(self, at: float, text: str) -> None:
         file = self.folder / LOG

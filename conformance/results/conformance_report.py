@@ -24,7 +24,7 @@ FILE = "report.json"
 
 def build(catalog: Catalog, run: Run, judged: Sequence[Judged]) -> dict[str, Any]:
     """The report as plain data, without secrets."""
-    ran = [each for each in judged if each.records]
+    covered = [each for each in judged if each.verdict is not Verdict.NOT_COVERED]
     document = {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -34,7 +34,7 @@ def build(catalog: Catalog, run: Run, judged: Sequence[Judged]) -> dict[str, Any
         "environment": _environment(run),
         "versions": dict(run.environment.versions),
         "features": run.environment.features.to_list(),
-        "result": "failure" if run.ending.preflight else result(ran) if ran else "none",
+        "result": "failure" if run.ending.preflight else result(covered),
         "exitStatus": run.ending.exit_status,
         "interrupted": run.ending.interrupted,
         "preflight": run.ending.preflight,

@@ -40,33 +40,41 @@ def _judge(requirement: Requirement, run: Run) -> Judged:
     if not tests and not records:
         return Judged(requirement, Verdict.NOT_COVERED, "no test verifies it yet")
     found = [for_requirement(requirement, record.verdict, record.reason) for record in records]
-    found += _not_run(tests, run, alone=not found)
+    found += _not_run(requirement.id, tests, run, alone=not found)
     verdict = worst(verdict for verdict, _ in found)
     reason = next((reason for each, reason in found if each is verdict and reason), "")
     return Judged(requirement, verdict, reason, records, tests)
 
 
-def _not_run(tests: Iterable[SuiteTest], run: Run, alone: bool) -> list[tuple[Verdict, str]]:
+def _not_run(id: str, tests: Iterable[SuiteTest], run: Run, alone: bool) -> list[tuple[Verdict, str]]:
     """Tests without a record. What the user left out counts only where nothing else of the requirement ran."""
-    found: list[tuple[Verdict, str]] = []
     ran = {without_parameters(record.nodeid) for record in run.records}
     planned = {without_parameters(nodeid) for nodeid in run.plan.planned}
+    found = []
     for test in tests:
         if test.nodeid in ran:
             continue
-        if run.ending.preflight:
-            found.append((Verdict.BLOCKED, f"preflight failed: {run.ending.preflight}"))
-        elif test.path in run.plan.broken_files:
-            found.append((Verdict.BLOCKED, f"{test.path} cannot be collected: {run.plan.broken_files[test.path]}"))
-        elif test.nodeid in planned and run.ending.interrupted:
-            found.append((Verdict.BLOCKED, "the run was interrupted before this test ended"))
-        elif test.nodeid in planned and run.plan.stops_early:
-            found.append((Verdict.EXCLUDED, "the run stopped at an earlier failure, as asked for (-x)"))
-        elif test.nodeid in planned:
-            found.append((Verdict.BLOCKED, "the run ended before this test"))
-        elif alone:
-            found.append((Verdict.EXCLUDED, f"left out by {run.plan.left_out_by or 'the selection'}"))
+        verdict, reason = _why_not(id, test, planned, run)
+        if alone or verdict is not Verdict.EXCLUDED:
+            found.append((verdict, reason))
     return found
+
+
+def _why_not(id: str, test: SuiteTest, planned: set[str], run: Run) -> tuple[Verdict, str]:
+    """Why a test did not run."""
+    plan, ending = run.plan, run.ending
+    wanted = plan.selection.takes(id) and (test.nodeid in planned or not planned)
+    if wanted and ending.preflight:
+        return Verdict.BLOCKED, f"preflight failed: {ending.preflight}"
+    if wanted and ending.interrupted:
+        return Verdict.BLOCKED, "the run was interrupted before this test ended"
+    if plan.selection.takes(id) and test.path in plan.broken_files:
+        return Verdict.BLOCKED, f"{test.path} cannot be collected: {plan.broken_files[test.path]}"
+    if test.nodeid in planned and plan.stops_early:
+        return Verdict.EXCLUDED, "the run stopped at an earlier failure, as asked for (-x)"
+    if test.nodeid in planned:
+        return Verdict.BLOCKED, "the run ended before this test"
+    return Verdict.EXCLUDED, f"left out by {plan.left_out_by or 'the selection'}"
 
 
 def statistics(judged: Iterable[Judged]) -> dict[Verdict, int]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from conformance.catalog.index import Index
 from conformance.features.model import FeatureSet
+from conformance.options import Selection
 from conformance.results.records import TestRecord
 
 STATEMENTS = {
@@ -40,13 +41,15 @@ class Environment:
 class Plan:
     """What was to be run: pytest's ids of the tests, and why the others were not among them.
 
-    ``stops_early`` tells that the user wants an end at the first failures (``-x``).
+    ``planned`` is empty while nothing has been collected; ``selection`` is known before that. ``stops_early`` tells
+    that the user wants an end at the first failures (``-x``).
     """
 
     planned: frozenset[str] = frozenset()
     left_out_by: str = ""
     broken_files: Mapping[str, str] = field(default_factory=dict)
     stops_early: bool = False
+    selection: Selection = field(default_factory=Selection)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pytest
 from conformance.catalog.model import Catalog
 from conformance.results import allure, conformance_report, html, terminal
 from conformance.results.requirements import judge_all
-from conformance.results.run import Run
+from conformance.results.run import Plan, Run
 from conformance.results.writers import write_all
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -57,7 +57,7 @@ def test_every_verdict_is_counted_once(document: dict[str, Any]) -> None:
 
 
 def test_a_run_of_nothing_is_no_success(catalog: Catalog, run: Run) -> None:
-    empty = replace(run, records=())
+    empty = replace(run, records=(), plan=Plan(frozenset({"test_other.py::test_other"})))
     assert conformance_report.build(catalog, empty, judge_all(catalog, empty))["result"] == "none"
 
 
