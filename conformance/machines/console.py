@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from conformance.kube.waits import Deadline
 from conformance.machines.access import Credentials
 from conformance.machines.framing import PROMPT, Frame, entry, fits, frame, partial, plain, proof, unframe
-from conformance.machines.login import Dialogue, Step
+from conformance.machines.login import Dialogue, Step, asks_for_login
 from conformance.machines.shell import CommandTimedOut, Output, ShellError, brief
 from conformance.machines.transcript import Transcript
 from conformance.machines.upload import uploads
@@ -101,6 +101,26 @@ class Console:
                 if self._wire is not None or not idempotent:
                     raise
             return self._run(command, timeout)
+
+    def run_last(self, command: str, timeout: float) -> None:
+        """Run a command that reboots the guest, and log in to the next boot; see ``Shell``."""
+        deadline = Deadline(timeout)
+        with self._lock:
+            wire = self._ready(deadline)
+            try:
+                wire.write(frame(command, _nonce()).line)
+                wire.wait_for(lambda heard: asks_for_login(plain(heard)) or None, deadline.left)
+                self._log_in(wire, deadline)
+            except Cut:
+                # Some clusters close the console with the boot.
+                self.close()
+                self._ready(deadline)
+            except Silent:
+                self.close()
+                said = self.transcript.last_lines()
+                raise LoginFailed(
+                    f"{self.name}: no login prompt within {timeout:g} s of `{command}`; it said: {said}"
+                ) from None
 
     def close(self) -> None:
         """Leave the console; the next command opens it again."""

@@ -48,6 +48,11 @@ class Dialogue:
         return Step.NAME
 
 
+def asks_for_login(said: str) -> bool:
+    """Whether a login prompt is in what was said."""
+    return _USER.search(said) is not None
+
+
 def _last(pattern: re.Pattern[str], text: str) -> int | None:
     found = [match.start() for match in pattern.finditer(text)]
     return found[-1] if found else None

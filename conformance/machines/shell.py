@@ -36,6 +36,12 @@ class Shell(Protocol):
         ``idempotent`` allows a second run when the connection was cut during the first. Raises ``ShellError``.
         """
 
+    def run_last(self, command: str, timeout: float) -> None:
+        """Run a command that ends this boot of the guest, and come back with a shell of the next.
+
+        Raises ``ShellError`` when no login is offered within ``timeout`` seconds.
+        """
+
     def close(self) -> None:
         """Let go of the connection."""
 

@@ -66,13 +66,14 @@ def _script(protocol: Transport, program: str, serves: bool) -> str:
         make, feed = f"head -c {TCP_BYTES} /dev/urandom > payload", "cat payload"
     else:
         # Lines of hexadecimal, one write and so one datagram each; a server can send once it knows its client.
+        hexadecimal = "od -An -v -tx1 | tr -d ' \\n'"
         make = (
-            f"i=0; while [ $i -lt {DATAGRAMS} ]; do head -c {DATAGRAM_BYTES // 2} /dev/urandom | od -An -v -tx1 | "
-            "tr -d ' \\n'; echo; i=$((i+1)); done > payload"
+            f"head -c {DATAGRAMS * DATAGRAM_BYTES // 2} /dev/urandom | {hexadecimal} | fold -w {DATAGRAM_BYTES}; echo"
         )
+        make = f"{{ {make}; }} > payload"
         first = "until [ -s got ]; do sleep 0.1; done" if serves else "sleep 0.5"
         feed = f"{first}; while read -r line; do echo $line; sleep 0.02; done < payload"
-    return f"{make}; : > got; {{ {feed}; sleep 600; }} | {program} > got 2> said"
+    return f": > got; : > payload; {make}; {{ {feed}; sleep 600; }} | {program} > got 2> said"
 
 
 def _wait(calling: Background, serving: Background) -> None:

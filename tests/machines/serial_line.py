@@ -5,12 +5,13 @@ Nothing here imitates a guest's answers: a real busybox shell sits on a real ter
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
+import signal
 import socket
 import subprocess
 import sys
-import termios
 import threading
 from pathlib import Path
 
@@ -59,15 +60,11 @@ class SerialLine:
         self.seen = bytearray()
         self._client: socket.socket | None = None
         self._lock = threading.Lock()
-        self._terminal, self._theirs = pty.openpty()
-        # No translation on this side, and the size that a serial line has: none.
-        self._shell = self._start()
+        self._boot()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.socket))
         self._listener.listen()
-        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._accept, self._pump)]
-        for thread in self._threads:
-            thread.start()
+        threading.Thread(target=self._accept, daemon=True).start()
 
     def environment(self) -> dict[str, str]:
         """What the program needs to find the line."""
@@ -93,19 +90,26 @@ class SerialLine:
 
     def reboot(self) -> None:
         """End the shell and begin anew at the login."""
-        self._shell.kill()
-        self._shell.wait()
-        self._shell = self._start()
+        self._halt()
+        self._boot()
 
     def close(self) -> None:
         """End everything."""
-        self._shell.kill()
-        self._shell.wait()
+        self._halt()
         self._listener.close()
         self.cut()
-        os.close(self._theirs)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _halt(self) -> None:
+        """End every process of the guest: all are of the session that the login leads."""
+        for entry in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                session = int(entry.read_text().rpartition(")")[2].split()[3])
+                if session == self._login.pid:
+                    os.kill(int(entry.parent.name), signal.SIGKILL)
+        self._login.wait()
+
+    def _boot(self) -> None:
+        self._terminal, theirs = pty.openpty()
         environment = {
             **os.environ,
             "LOGIN_USER": self.user,
@@ -113,16 +117,15 @@ class SerialLine:
             "SHELL_COMMAND": self.shell,
             "NOISE": self.noise,
         }
-        sane = termios.tcgetattr(self._theirs)
-        sane[3] |= termios.ECHO | termios.ICANON | termios.ISIG
-        termios.tcsetattr(self._theirs, termios.TCSANOW, sane)
-        return subprocess.Popen(
-            ["setsid", "--ctty", "--wait", "busybox", "sh", "-c", LOGIN],
-            stdin=self._theirs,
-            stdout=self._theirs,
-            stderr=self._theirs,
+        self._login = subprocess.Popen(
+            ["setsid", "--ctty", "busybox", "sh", "-c", LOGIN],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
             env=environment,
         )
+        os.close(theirs)
+        threading.Thread(target=self._pump, args=(self._terminal,), daemon=True).start()
 
     def _accept(self) -> None:
         while True:
@@ -152,17 +155,13 @@ class SerialLine:
                 os.write(self._terminal, data)
             except OSError:
                 return
-            finally:
-                with self._lock:
-                    gone = self._client is client and not _alive(client)
-                    if gone:
-                        self._client = None
 
-    def _pump(self) -> None:
+    def _pump(self, terminal: int) -> None:
         while True:
             try:
-                data = os.read(self._terminal, 4096)
+                data = os.read(terminal, 4096)
             except OSError:
+                os.close(terminal)
                 return
             with self._lock:
                 client = self._client
@@ -171,7 +170,3 @@ class SerialLine:
                     client.sendall(data)
                 except OSError:
                     continue
-
-
-def _alive(client: socket.socket) -> bool:
-    return client.fileno() >= 0

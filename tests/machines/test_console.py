@@ -236,6 +236,28 @@ def test_a_reboot_is_followed_by_a_new_login(line, plain):
     assert line.seen.count(b"fedora\n") == 2
 
 
+def test_a_command_that_ends_the_boot_gives_the_shell_of_the_next(line, plain, tmp_path):
+    plain.run("true", LIMIT)
+    asked = tmp_path / "asked"
+
+    def reboot_when_asked() -> None:
+        _when_seen(plain, b"rebooting", line.reboot)
+
+    thread = threading.Thread(target=reboot_when_asked)
+    thread.start()
+    plain.run_last(f"echo >> {asked}; echo rebooting; sleep 600", LIMIT)
+    thread.join()
+    assert plain.run("echo new boot", LIMIT).text == "new boot\n"
+    assert asked.read_text() == "\n", "the command was given once"
+    assert line.clients == 1, "the console was held"
+
+
+def test_a_guest_that_does_not_come_back_is_told(plain):
+    plain.login()
+    with pytest.raises(LoginFailed, match="no login prompt within 1 s of `echo going down; sleep 600`"):
+        plain.run_last("echo going down; sleep 600", 1.0)
+
+
 def test_messages_of_the_kernel_in_the_output_leave_status_and_shell_alone(line, plain):
     plain.login()
     timer = threading.Thread(
