@@ -66,10 +66,10 @@ def _why_not(id: str, test: SuiteTest, planned: set[str], run: Run) -> tuple[Ver
     wanted = plan.selection.takes(id) and (test.nodeid in planned or not planned)
     if wanted and ending.preflight:
         return Verdict.BLOCKED, f"preflight failed: {ending.preflight}"
-    if wanted and ending.interrupted:
-        return Verdict.BLOCKED, "the run was interrupted before this test ended"
     if plan.selection.takes(id) and test.path in plan.broken_files:
         return Verdict.BLOCKED, f"{test.path} cannot be collected: {plan.broken_files[test.path]}"
+    if wanted and ending.interrupted:
+        return Verdict.BLOCKED, "the run was interrupted before this test ended"
     if test.nodeid in planned and plan.stops_early:
         return Verdict.EXCLUDED, "the run stopped at an earlier failure, as asked for (-x)"
     if test.nodeid in planned:
