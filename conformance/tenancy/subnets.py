@@ -40,14 +40,14 @@ class SubnetPool:
     """
 
     def __init__(self, pool: str = DEFAULT_POOL, worker: int = 0) -> None:
-        network = ipaddress.ip_network(pool)
+        network = ipaddress.IPv4Network(pool)
         slices = list(network.subnets(new_prefix=max(_SLICE_PREFIX, network.prefixlen)))
         if worker >= len(slices):
             raise ValueError(
                 f"subnet pool {pool} holds slices for {len(slices)} workers, not {worker + 1}: "
                 "give a larger --subnet-pool or a smaller -n"
             )
-        self._blocks: Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network] = slices[worker].subnets(new_prefix=24)
+        self._blocks: Iterator[ipaddress.IPv4Network] = slices[worker].subnets(new_prefix=24)
         self._slice = slices[worker]
 
     def new(self, prefix_length: int = 24) -> Subnet:
