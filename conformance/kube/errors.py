@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +81,15 @@ class Unreachable(ApiError):
         super().__init__(
             f"{call}: no answer from {server}: {why}; check that the kubeconfig's server is up and reachable"
         )
+
+
+def refusal_of(action: Callable[[], object]) -> Refused | None:
+    """Do something that the API may refuse; gives its refusal, or ``None`` when it was accepted."""
+    try:
+        action()
+    except Refused as refused:
+        return refused
+    return None
 
 
 def refusal(code: int, status: dict[str, Any], call: Call) -> Refused:

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.evidence import attach, step
 from conformance.kube.api import Api, Object
-from conformance.kube.errors import Refused
+from conformance.kube.errors import Refused, refusal_of
 from conformance.kube.manifests import labelled
 from conformance.kube.resources import CUDNS, UDNS
 from conformance.tenancy.tenant import Tenant
@@ -41,11 +41,7 @@ class Attempt:
             )
 
     def _refusal(self) -> Refused | None:
-        try:
-            self.api.create(self.manifest, dry_run=True)
-        except Refused as refused:
-            return refused
-        return None
+        return refusal_of(lambda: self.api.create(self.manifest, dry_run=True))
 
 
 class Draft:

@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.evidence import step
 from conformance.kube.api import Api, Object
-from conformance.kube.errors import Refused
+from conformance.kube.errors import Refused, refusal_of
 from conformance.kube.resources import CUDNS, NADS, Resource
 from conformance.kube.waits import wait_gone, wait_until
 from conformance.tenancy.subnets import Subnet
@@ -121,11 +121,8 @@ class Network:
     def edit_layer2(self, fields: dict[str, Any]) -> Refused | None:
         """Try to change fields of the Layer2 part; gives the API's refusal, if it refuses."""
         spec = {"layer2": fields}
-        try:
-            self.patch({"spec": {"network": spec}} if self.kind is CUDNS else {"spec": spec})
-        except Refused as refused:
-            return refused
-        return None
+        body = {"spec": {"network": spec}} if self.kind is CUDNS else {"spec": spec}
+        return refusal_of(lambda: self.patch(body))
 
     def delete(self) -> None:
         """Ask for the network's deletion; it goes when nothing uses it any more."""

@@ -9,6 +9,7 @@ from typing import Literal
 from conformance.cluster import Cluster
 from conformance.context import RunContext
 from conformance.evidence import step
+from conformance.evidence.snapshot import SNAPSHOTS
 from conformance.kube import manifests
 from conformance.kube.api import Api
 from conformance.kube.resources import CUDNS, NAMESPACES, Resource
@@ -101,6 +102,7 @@ class Tenants:
                 self.api.delete(resource, name)
             for namespace in self._namespaces:
                 wait_gone(self.api, NAMESPACES, namespace, timeout="namespace-gone")
+                SNAPSHOTS.drop_namespace(namespace)
             for resource, name in self._cluster_wide:
                 wait_gone(self.api, resource, name)
         self._namespaces.clear()
@@ -111,4 +113,5 @@ class Tenants:
         with step(f"create namespace {namespace}"):
             self.api.create(manifests.namespace(namespace, self.run_id, primary_udn=labelled))
         self._namespaces.append(namespace)
+        SNAPSHOTS.add_namespace(namespace)
         return Tenant(self, namespace)
