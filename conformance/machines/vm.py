@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from conformance.evidence import REDACTOR, YAML, attach, note, step
+from conformance.evidence.snapshot import SNAPSHOTS
 from conformance.kube.api import Object
 from conformance.kube.describe import summary
 from conformance.kube.manifests import migration as migration_manifest
@@ -135,9 +136,11 @@ class VirtualMachine:
         """Its serial console; opened by the first command."""
         virtctl = self.access.virtctl
         argv = virtctl.command("console", self.name, "--namespace", self.namespace)
-        return Console(
+        console = Console(
             str(self), argv, virtctl.environment, self.credentials, self.access.timeouts, explain=self._what_happened
         )
+        SNAPSHOTS.add_source(f"of {self}", console.transcript.text)
+        return console
 
     @cached_property
     def guest(self) -> Guest:
@@ -226,6 +229,7 @@ class VirtualMachine:
         """Keep the console's transcript as evidence, and leave the console."""
         if "console" in self.__dict__:
             attach(f"console of {self}", self.console.transcript.text())
+            SNAPSHOTS.drop_source(f"of {self}")
             self.console.close()
 
     # -- its traffic
