@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import errno
+import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 _CLONE_NEWNET = 0x40000000
-_MS_BIND = 0x1000
+_MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 0x100000
 _MNT_DETACH = 2
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -43,7 +44,7 @@ def exists(namespace: str) -> bool:
 def create(namespace: str) -> None:
     """Make a namespace with ``lo`` up; ``FileExistsError`` if the name is taken. Call it from a worker thread."""
     path = FOLDER / namespace
-    FOLDER.mkdir(mode=0o755, exist_ok=True)
+    _share_folder()
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o444))
     try:
         with _returning():
@@ -128,6 +129,25 @@ def _returning() -> Iterator[None]:
         if result != 0:
             # A pooled thread stuck in a strange namespace would poison whatever runs on it next.
             os.abort()
+
+
+def _share_folder() -> None:
+    # As `ip netns add` does, under the same lock. If the folder were left as it is, the first `ip netns add` of anybody
+    # would bind it onto itself, and the names made before could never again be removed. Only a mount point can be
+    # shared: an error says that it is none yet. Binding it a second time would double every mount in it.
+    FOLDER.mkdir(mode=0o755, exist_ok=True)
+    folder = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        try:
+            _mount("none", FOLDER, _MS_SHARED | _MS_REC)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            _mount(FOLDER, FOLDER, _MS_BIND | _MS_REC)
+            _mount("none", FOLDER, _MS_SHARED | _MS_REC)
+    finally:
+        os.close(folder)
 
 
 def _mount(source: str | Path, target: Path, flags: int) -> None:

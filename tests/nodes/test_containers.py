@@ -79,6 +79,15 @@ def test_a_name_can_be_taken_once() -> None:
     play(scenario)
 
 
+def test_names_live_in_one_mount_whoever_makes_them(place: Place) -> None:
+    other = f"{NAMESPACE}-ip"
+    subprocess.run(["ip", "netns", "add", other], check=True)
+    subprocess.run(["ip", "netns", "delete", other], check=True)
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    assert mounts.count(str(netns.FOLDER)) == 1
+    assert mounts.count(f"{netns.FOLDER}/{NAMESPACE}") == 1
+
+
 def test_a_thread_comes_back_from_a_namespace_after_an_error(place: Place) -> None:
     def fail(links: object) -> None:
         raise RuntimeError
