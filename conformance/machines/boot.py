@@ -41,7 +41,7 @@ def wait_running(api: Api, namespace: str, name: str) -> Object:
 
     while True:
         try:
-            wait_until(api, VMS, name, namespace, runs, "vm-running", "a running, ready VMI")
+            wait_until(api, VMS, name, namespace, runs, "vm-running", "running, ready VMI")
         except _InTrouble:
             _outlast(api, namespace, name)
         except TimedOut as error:
@@ -59,7 +59,7 @@ def is_running(vmi: Object) -> bool:
 def _outlast(api: Api, namespace: str, name: str) -> None:
     """Return when the trouble passes; raise ``BootFailed`` when it lasts."""
     try:
-        wait_until(api, VMS, name, namespace, lambda vm: _status(vm) not in TROUBLE, "vm-trouble", "a way out of it")
+        wait_until(api, VMS, name, namespace, lambda vm: _status(vm) not in TROUBLE, "vm-trouble", "way out of it")
     except TimedOut as error:
         raise BootFailed(f"VirtualMachine {namespace}/{name} will not start: {_state(api, namespace, name)}") from error
 

@@ -52,7 +52,7 @@ def follow_migration(api: Api, namespace: str, name: str, vmi: str) -> Migration
     if _phase(done) not in FINAL:
         try:
             done = wait_until(
-                api, MIGRATIONS, name, namespace, lambda obj: _phase(obj) in FINAL, "migration", "the end of the move"
+                api, MIGRATIONS, name, namespace, lambda obj: _phase(obj) in FINAL, "migration", "end of the move"
             )
         except TimedOut as error:
             raise MigrationFailed(f"{error}; target: {_target_pod(api, namespace, done)}") from error
@@ -63,7 +63,7 @@ def follow_migration(api: Api, namespace: str, name: str, vmi: str) -> Migration
         raise MigrationFailed(f"migration {namespace}/{name} of {vmi} failed: {reason}")
     try:
         machine = wait_until(
-            api, VMIS, vmi, namespace, lambda obj: _handed_over(obj, uid), "migration", "the hand-over to the target"
+            api, VMIS, vmi, namespace, lambda obj: _handed_over(obj, uid), "migration", "hand-over to the target"
         )
     except TimedOut as error:
         seen = _state(api.get(VMIS, vmi, namespace))
@@ -114,7 +114,7 @@ def _wait_placed(api: Api, namespace: str, name: str) -> Object:
             namespace,
             lambda obj: _phase(obj) not in NOT_PLACED,
             "pod-scheduled",
-            "a target pod on a node",
+            "target pod on a node",
         )
     except TimedOut as error:
         migration = api.get(MIGRATIONS, name, namespace)

@@ -203,7 +203,7 @@ class VirtualMachine:
                 self.namespace,
                 lambda vmi: vmi["metadata"]["uid"] != uid,
                 "vm-stopped",
-                "a new VMI in place of the old",
+                "new VMI in place of the old",
             )
 
     def migrate(self, to: str | None = None) -> Migration:

@@ -55,10 +55,10 @@ def prove(arguments: Sequence[str]) -> int:
             except KeyboardInterrupt:
                 matrix.interrupted = True
     except (Problem, FaultsFailed, ProviderFailed) as problem:
-        console.print(f"udn-conformance prove: {escape(str(problem))}", highlight=False)
+        console.print(f"udn-conformance prove: {escape(str(problem))}", highlight=False, soft_wrap=True)
         return getattr(problem, "status", PREFLIGHT_FAILED)
     matrix.show(console)
-    console.print(f"wrote {matrix.save(options.out)}", markup=False, highlight=False)
+    console.print(f"wrote {matrix.save(options.out)}", markup=False, highlight=False, soft_wrap=True)
     return INTERRUPTED if matrix.interrupted else OK if matrix.proved else UNPROVED
 
 
@@ -115,7 +115,10 @@ def _prove_all(planned: Sequence[Proof], options: argparse.Namespace, matrix: Ma
     try:
         for number, proof in enumerate(planned, 1):
             console.print(
-                f"[{number}/{len(planned)}] {proof.fault.name}: {proof.fault.says}", markup=False, highlight=False
+                f"[{number}/{len(planned)}] {proof.fault.name}: {proof.fault.says}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
             )
             faults.plant(proof.fault)
             began = time.monotonic()
@@ -137,7 +140,7 @@ def _prove_sound(runner: Runner, planned: Sequence[Proof], matrix: Matrix, conso
     ids = sorted({id for proof in planned for id in proof.requirements})
     if not ids:
         return
-    console.print(f"without faults: {len(ids)} requirements", highlight=False)
+    console.print(f"without faults: {len(ids)} requirements", highlight=False, soft_wrap=True)
     findings, problem = _run(runner, CLEAN, ids)
     for number, entry in enumerate(matrix.entries):
         judged = judging.holds(findings.get(entry.requirement))
@@ -159,7 +162,9 @@ def _tell(console: Console, entry: Entry) -> None:
     mark = "caught" if entry.proved else "NOT PROVED"
     style = "green" if entry.proved else "bold red"
     console.print(
-        f"    [{style}]{mark}[/] {escape(entry.requirement)} {entry.seconds:.0f}s: {escape(entry.why)}", highlight=False
+        f"    [{style}]{mark}[/] {escape(entry.requirement)} {entry.seconds:.0f}s: {escape(entry.why)}",
+        highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -169,13 +174,13 @@ def _up(lab: Lab, console: Console) -> Iterator[None]:
     ours = not lab.running()
     try:
         if ours:
-            console.print("bringing the lab up", highlight=False)
+            console.print("bringing the lab up", highlight=False, soft_wrap=True)
             lab.up()
         yield
     finally:
         problem = lab.down() if ours else None
         if problem:
-            console.print(problem, markup=False, highlight=False)
+            console.print(problem, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ class Network:
                 self._home,
                 lambda network: condition_of(network).get("status") == "True",
                 timeout="network-ready",
-                what="the condition NetworkCreated",
+                what="condition NetworkCreated=True",
             )
 
     def refusal(self) -> str:
@@ -106,7 +106,7 @@ class Network:
                 self._home,
                 lambda network: condition_of(network).get("status") == "False",
                 timeout="network-status",
-                what="a condition NetworkCreated=False",
+                what="condition NetworkCreated=False",
             )
         return str(condition_of(refused).get("message", ""))
 
@@ -140,7 +140,7 @@ class Network:
             return "deletionTimestamp" in network["metadata"] and "in use" in message and str(naming) in message
 
         with step(f"wait until {self} says that it is in use by {naming}"):
-            what = f"a refusal naming {naming}"
+            what = f"refusal naming {naming}"
             kept = wait_until(self.api, self.kind, self.name, self._home, in_use, "network-status", what)
         return str(condition_of(kept)["message"])
 

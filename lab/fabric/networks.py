@@ -25,6 +25,7 @@ def ensure_layer2(rows: Rows, network: Layer2) -> None:
     _join(rows, router, switch, network.gateways())
     if network.nodes:
         ensure_egress(rows, network.name, router, network.nodes[0], network.subnets)
+    rows.decide("fabric.router", router, subnets=network.subnets)
 
 
 def ensure_layer3(rows: Rows, network: Layer3) -> None:

@@ -19,7 +19,7 @@ class NoSuchNetwork(LookupError):
 
 def ensure_port(rows: Rows, port: Port) -> None:
     """The port, on the switch of its network (on a Layer3 network: of its node)."""
-    switch = _switch(rows, port)
+    switch = rows.decide("fabric.switch-of-port", _switch(rows, port))
     addresses = " ".join([port.mac, *port.ips])
     columns: dict[str, Any] = {
         "addresses": [addresses, "unknown"] if port.unknown else [addresses],

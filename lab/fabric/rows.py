@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import ovs.db.error
 from ovs.db.data import Datum
 
 from lab.fabric.names import NETWORK_KEY
 from lab.faults.seams import Faults
+
+T = TypeVar("T")
 
 
 class Rows:
@@ -24,6 +26,10 @@ class Rows:
         self._faults = faults
         self._facts = facts
         self._new: set[Any] = set()
+
+    def decide(self, point: str, default: T, **facts: Any) -> T:
+        """``default``, or what planted faults decide; they may write rows of their own."""
+        return self._faults.decide(point, default, rows=self, **self._facts, **facts)
 
     def all(self, table: str) -> Iterator[Any]:
         """Every row of a table."""
@@ -43,13 +49,16 @@ class Rows:
 
     def child(self, parent: Any, column: str, table: str, key: Mapping[str, Any], columns: Mapping[str, Any]) -> Any:
         """A row that ``parent`` holds in ``column``, recognised by the columns of ``key``."""
-        # A parent made in this transaction has no children that could be found yet.
-        children = [] if parent.uuid in self._new else getattr(parent, column)
-        present = next((row for row in children if _has(row, key)), None)
+        present = next((row for row in self.children(parent, column) if _has(row, key)), None)
         row = self.write(table, present, {**key, **columns})
         if present is None:
             parent.addvalue(column, row)
         return row
+
+    def children(self, parent: Any, column: str) -> list[Any]:
+        """The rows that ``parent`` holds in ``column``."""
+        # A parent made in this transaction has no children that could be found yet.
+        return [] if parent.uuid in self._new else list(getattr(parent, column))
 
     def write(self, table: str, row: Any | None, columns: Mapping[str, Any]) -> Any:
         """Set columns of a row, of a new one if it is None; the ids of the network are added."""

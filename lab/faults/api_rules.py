@@ -143,7 +143,7 @@ LABEL_UNPROTECTED = fault(
     "label-changes-allowed",
     "the label of primary networks can be put on namespaces and taken off as one likes",
     "udn-api/namespace-label-fixed-at-creation",
-    message=r"namespace .*: its label was (removed|added) after its creation",
+    message=r"namespace \S+: its label was (removed|added) afterwards",
     settle=reinstall_rules,
 )
 

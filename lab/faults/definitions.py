@@ -14,7 +14,7 @@ from lab.faults.registry import Fault, Settle, UnknownFault
 
 __all__ = ["NotPlanted", "UnknownFault", "all_faults", "lift", "lift_all", "load", "plant", "planted"]
 
-THEMES = ("api_rules", "networks")
+THEMES = ("addresses", "api_rules", "isolation", "lifecycle", "migration", "networks", "paths")
 
 
 class NotPlanted(LookupError):

@@ -12,7 +12,7 @@ LABEL_IGNORED = fault(
     "label-not-required",
     "a primary network takes effect in a namespace without the label",
     "udn-api/namespace-label-required",
-    message=r"no condition NetworkCreated=False|has a primary network|got primary network",
+    message=r"/primary: no condition NetworkCreated=False within .*NetworkCreated=True",
     run_options=("--timeout", "network-status=10"),
 )
 
@@ -40,7 +40,7 @@ SECOND_REPLACES_FIRST = fault(
     "second-primary-replaces-first",
     "a second primary network is accepted, and pods get that one",
     "udn-api/one-primary-per-namespace",
-    message=r"NetworkCreated=False",
+    message=r"/second: no condition NetworkCreated=False within .*NetworkCreated=True",
     run_options=("--timeout", "network-status=10"),
 )
 
@@ -59,7 +59,7 @@ IN_USE_TAKEN = fault(
     "in-use-network-deleted",
     "a network goes at once though pods use it",
     "udn-api/in-use-is-protected",
-    message=r"a refusal naming|went while pods use it",
+    message=r"/primary: no refusal naming \S+/left within .*not there|went while pods use it",
     run_options=("--timeout", "network-status=10"),
 )
 

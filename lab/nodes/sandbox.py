@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,10 @@ class Sandboxes:
     _records: dict[str, _Record] = field(default_factory=dict)
     _stop_callbacks: list[StopCallback] = field(default_factory=list)
     _arrivals: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Sandbox]:
+        """The sandboxes that there are now."""
+        return iter([record.sandbox for record in self._records.values()])
 
     def get(self, pod_uid: str) -> Sandbox | None:
         """The sandbox of a pod of this node, None while there is none."""

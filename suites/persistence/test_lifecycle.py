@@ -58,10 +58,10 @@ def test_stop_and_start_keep_the_address_from_a_newcomer(subject):
     assert machine.claim() == claim, f"{machine}: its claim was {claim}, while stopped it is {machine.claim()}"
     newcomer = subject.tenant.machine("newcomer")
     newcomer.wait_ready()
+    assert newcomer.address not in before.addresses, f"{newcomer} was given the address of the stopped {machine}"
     machine.start()
     machine.wait_ready()
 
-    assert newcomer.address not in before.addresses, f"{newcomer} was given the address of the stopped {machine}"
     assert machine.identity() == before, f"{machine}: was {before}, is {machine.identity()}"
     for other in (peer, newcomer):
         assert_reaches(other, machine, "icmp")

@@ -19,7 +19,7 @@ def test_open_session_outlives_migration_of_its_server(pair, limits):
     with client.stream_to(server, port=5201) as stream:
         move = server.migrate()
     assert move.target != move.source
-    assert stream.arrived_in_order, stream.timeline
+    assert stream.arrived_in_order, f"{stream.timeline}; {'; '.join(stream.faults)}"
     assert stream.longest_silence < limits.migration_silence, stream.timeline
 
 
@@ -29,7 +29,7 @@ def test_open_session_outlives_migration_of_its_client(pair, limits):
     with client.stream_to(server, port=5202, measured_on=server) as stream:
         move = client.migrate()
     assert move.target != move.source
-    assert stream.arrived_in_order, stream.timeline
+    assert stream.arrived_in_order, f"{stream.timeline}; {'; '.join(stream.faults)}"
     assert stream.longest_silence < limits.migration_silence, stream.timeline
 
 

@@ -21,6 +21,9 @@ def twins(tenants):
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _all_ready(red, twins):
-    """Created together, awaited together."""
-    all_ready(red, *twins)
+def _all_ready(request):
+    """The scenarios that the chosen tests need: created together, awaited together."""
+    needed = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    groups = [request.getfixturevalue("red")] if "red" in needed else []
+    groups += request.getfixturevalue("twins") if "twins" in needed else []
+    all_ready(*groups)

@@ -14,11 +14,13 @@ def test_l2bridge_attaches_the_vm_to_the_network(red):
     nic = machine.vmi()["status"]["interfaces"][0]
     attachment = machine.pod.primary_network
 
-    assert spec["domain"]["devices"]["interfaces"][0]["binding"] == {"name": "l2bridge"}
-    assert "pod" in spec["networks"][0]
+    binding = spec["domain"]["devices"]["interfaces"][0].get("binding")
+    assert binding == {"name": "l2bridge"}, f"{machine}: its interface has binding {binding}, not l2bridge"
+    assert "pod" in spec["networks"][0], f"{machine}: its network is {spec['networks'][0]}, not the pod's"
     assert machine.pod.default_interface == nic["podInterfaceName"], (
         f"{machine} is attached to pod NIC {nic['podInterfaceName']}, the network is on {machine.pod.default_interface}"
     )
-    assert attachment.name == red.tenant.network.name
+    assert attachment.name == red.tenant.network.name, f"{machine}: its pod is on {attachment.name}"
     assert machine.guest.nic().mac == attachment.mac, f"{machine}: the guest's NIC is not the network's"
-    assert machine.guest.nic().addresses == [attachment.address]
+    addresses = machine.guest.nic().addresses
+    assert addresses == [attachment.address], f"{machine}: guest has {addresses}, its pod {attachment.address}"

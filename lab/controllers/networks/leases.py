@@ -101,6 +101,8 @@ class Leases:
             vm = (metadata.get("labels") or {}).get(claims.VM_LABEL)
             facts = {"claim": metadata["name"], "namespace": metadata["namespace"], "vm": vm}
             if self._faults.decide("claims.keep-on-stop", True, **facts):
+                if not self._faults.decide("claims.reserve-on-stop", True, **facts):
+                    self._release(pool, holder)
                 return
             await claims.forget(self._client, claim)
         self._release(pool, holder)
@@ -134,7 +136,7 @@ class Leases:
                 self._release(pool, holder)
 
     def _release(self, pool: Pool, holder: str) -> None:
-        if pool.release(holder):
+        if self._faults.decide("addresses.release", True, owner=holder) and pool.release(holder):
             for callback in self.on_release:
                 callback()
 

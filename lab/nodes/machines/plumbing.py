@@ -6,6 +6,7 @@ MAC up to the guest. The bridge learns nothing and takes part in nothing; it onl
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -48,6 +49,16 @@ async def lay(namespace: str, cables: Sequence[Cable]) -> None:
     """Make the bridges and taps. ``LookupError`` if the pod lacks a NIC, netlink's ``OSError`` as it comes."""
     if cables:
         await netns.inside(namespace, _lay, cables)
+
+
+async def filter_frames(namespace: str, rules: str) -> None:
+    """Have nftables judge what passes the bridges, until the namespace goes; ``OSError`` if it does not take them."""
+    process = await asyncio.create_subprocess_exec(
+        *netns.command(namespace, ["nft", "-f", "-"]), stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate(rules.encode())
+    if process.returncode:
+        raise OSError(f"nft in {namespace}: {' '.join(errors.decode().split())}")
 
 
 def _lay(links: IPRoute, cables: Sequence[Cable]) -> None:

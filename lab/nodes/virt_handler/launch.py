@@ -44,7 +44,8 @@ async def launch(
     Raises :class:`CannotRun` for what the VMI asks in vain, ``MachineError`` (QEMU), ``OSError`` or ``LookupError``
     (the pod's links), and what the API raises.
     """
-    nics = describe.attachments(vmi, sandbox)
+    facts = {"vmi": vmi, "node": context.node.name, "sandbox": sandbox}
+    nics = context.faults.decide("machine.nics", describe.attachments(vmi, sandbox), **facts)
     secrets = await _secrets(context, vmi)
     content = describe.cloud_init(vmi, secrets)
     folder = folder_of(context, vmi["metadata"]["uid"], sandbox.uid)
@@ -53,6 +54,10 @@ async def launch(
     if content is not None and spec.disk is not None:
         await asyncio.to_thread(write_disk, content, spec.disk)
     await plumbing.lay(sandbox.netns, [nic.cable for nic in nics])
+    beside = tuple(other for other in context.sandboxes if other is not sandbox)
+    rules = context.faults.decide("machine.filter", "", nics=nics, incoming=incoming, beside=beside, **facts)
+    if rules:
+        await plumbing.filter_frames(sandbox.netns, rules)
     host = Host(workshop.image, workshop.accelerator, sandbox.netns, folder)
     return await Machine.start(spec, host, incoming), nics
 

@@ -1,0 +1,172 @@
+"""Faults of isolation: networks that leak into each other, and ports that let through what is not theirs."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_interface, ip_network
+from typing import TYPE_CHECKING, Any
+
+from lab.faults.frames import Wire, frames
+from lab.faults.registry import fault
+
+if TYPE_CHECKING:
+    from lab.fabric.rows import Rows
+
+Object = dict[str, Any]
+
+LINKS = ip_network("169.254.192.0/18")
+PATH = r"(icmp|tcp|udp) \S+ .*-> \S+ .*: expected no path"
+
+LEAK = fault(
+    "networks-joined",
+    "the routers of different networks know each other",
+    "primary-l2/tenants-isolated",
+    message=PATH + ", got reply",
+)
+LEAK_ONE_WAY = fault(
+    "networks-joined-one-way",
+    "packets go from newer networks to older ones, but none comes back",
+    "primary-l2/tenants-isolated",
+    message=PATH + ", but packets arrive",
+)
+LEAK_UDP = fault(
+    "networks-joined-for-udp",
+    "only datagrams go from one network to another",
+    "primary-l2/tenants-isolated",
+    message=r"udp \S+ .*-> \S+ .*: expected no path",
+)
+LEAK_ONE_NODE = fault(
+    "networks-joined-at-one-node",
+    "only what runs on one node reaches other networks",
+    "primary-l2/tenants-isolated",
+    message=PATH,
+)
+
+
+@LEAK.at("fabric.router")
+@LEAK_UDP.at("fabric.router")
+@LEAK_ONE_NODE.at("fabric.router")
+def _join_routers(router: Any, rows: Rows, subnets: Sequence[str], **_: object) -> Any:
+    for link in _links(rows, router, subnets):
+        link.lead_there()
+        link.lead_back()
+    return router
+
+
+@LEAK_ONE_WAY.at("fabric.router")
+def _join_one_way(router: Any, rows: Rows, subnets: Sequence[str], **_: object) -> Any:
+    for link in _links(rows, router, subnets):
+        link.lead_there()
+    return router
+
+
+@frames(LEAK_UDP)
+def _only_udp(wire: Wire) -> Iterable[str]:
+    yield f'oifname "{wire.tap}" ip saddr != {wire.subnet} ip protocol {{ icmp, tcp }} drop'
+
+
+@frames(LEAK_ONE_NODE)
+def _only_there(wire: Wire) -> Iterable[str]:
+    if wire.node == "worker-1":
+        # What begins a conversation is dropped, what answers goes through.
+        leaving = f'iifname "{wire.tap}" ip daddr != {wire.subnet}'
+        yield f"{leaving} icmp type echo-request drop"
+        yield f"{leaving} tcp flags & (syn | ack) == syn drop"
+        yield f"{leaving} udp dport < 32768 drop"
+
+
+SWITCH_SHARED = fault(
+    "overlapping-networks-share-a-switch",
+    "networks with the same subnet are one",
+    "primary-l2/overlapping-subnets",
+    message=r"(icmp|tcp|udp) \S+ .*-> \S+ .*: not reached within .*",
+    run_options=("--timeout", "reach=4"),
+)
+
+
+@SWITCH_SHARED.at("fabric.switch-of-port")
+def _first_with_the_subnet(switch: Any, rows: Rows, **_: object) -> Any:
+    subnets = switch.external_ids.get("subnets")
+    same = [other for other in rows.all("Logical_Switch") if other.external_ids.get("subnets") == subnets]
+    return min(same, key=lambda other: str(other.name), default=switch)
+
+
+NO_PORT_SECURITY = fault(
+    "no-port-security",
+    "ports let every source address and MAC through",
+    "primary-l2/spoofing-prevented",
+    message=r"\S+ -> \S+: \d+ packets in frames with a foreign MAC arrive",
+)
+ANY_ADDRESS = fault(
+    "any-source-address",
+    "ports let every source address through",
+    "primary-l2/spoofing-prevented",
+    message=r"\S+ learned \S+ from \S+|\S+ -> \S+: \d+ packets from \S+ arrive",
+)
+
+
+@NO_PORT_SECURITY.at("nb.Logical_Switch_Port")
+def _unsecured(columns: Object, **_: object) -> Object:
+    return {**columns, "port_security": []} if columns.get("port_security") else columns
+
+
+@ANY_ADDRESS.at("nb.Logical_Switch_Port")
+def _mac_alone(columns: Object, **_: object) -> Object:
+    secured = columns.get("port_security")
+    return {**columns, "port_security": [secured[0].split()[0]]} if secured else columns
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A cable between two routers."""
+
+    rows: Rows
+    router: Any
+    other: Any
+    here: str
+    there: str
+    subnets: tuple[str, ...]
+    other_subnets: tuple[str, ...]
+
+    def lead_there(self) -> None:
+        """Route to the other's subnets."""
+        self._route(self.router, self.other, self.other_subnets, self.there)
+
+    def lead_back(self) -> None:
+        """Route from the other to ours."""
+        self._route(self.other, self.router, self.subnets, self.here)
+
+    def _route(self, at: Any, to: Any, subnets: Sequence[str], hop: str) -> None:
+        known = {route.ip_prefix for route in self.rows.children(at, "static_routes")}
+        for subnet in subnets:
+            if subnet not in known:
+                columns = {"nexthop": hop.partition("/")[0], "output_port": [_port(at, to)]}
+                key = {"ip_prefix": subnet}
+                self.rows.child(at, "static_routes", "Logical_Router_Static_Route", key, columns)
+
+
+def _links(rows: Rows, router: Any, subnets: Sequence[str]) -> Iterator[_Link]:
+    """Cables from a router to those of all other networks, but for the default one and those with its subnets."""
+    from lab.fabric.model import DEFAULT_NETWORK, mac_of
+    from lab.fabric.names import NETWORK_KEY
+
+    for other in rows.all("Logical_Router"):
+        ports = [port for port in other.ports if port.name.startswith("rtos-")]
+        other_subnets = tuple(str(ip_interface(text).network) for port in ports for text in port.networks)
+        foreign = other.name != router.name and other.external_ids.get(NETWORK_KEY) != DEFAULT_NETWORK
+        if not foreign or not other_subnets or set(other_subnets) & set(subnets):
+            continue
+        names = "|".join(sorted((router.name, other.name)))
+        number = zlib.crc32(names.encode()) % (LINKS.num_addresses // 4)
+        ends = [f"{LINKS[number * 4 + step]}/30" for step in (1, 2)]
+        here, there = ends if router.name < other.name else reversed(ends)
+        for at, to, address in ((router, other, here), (other, router, there)):
+            columns = {"mac": mac_of(address), "networks": [address], "peer": [_port(to, at)]}
+            rows.child(at, "ports", "Logical_Router_Port", {"name": _port(at, to)}, columns)
+        yield _Link(rows, router, other, here, there, tuple(subnets), other_subnets)
+
+
+def _port(at: Any, to: Any) -> str:
+    return f"joined-{at.name}-{to.name}"
