@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from lab import documents
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Access:
 
 def load_access(path: Path) -> Access:
     """Access of the current context. ``FileNotFoundError`` without the file, ``ValueError`` if it lacks an entry."""
-    config = yaml.safe_load(path.read_text())
+    config = documents.read(path.read_text())
     context = _entry(config, "contexts", "context", str(config.get("current-context")), path)
     cluster = _entry(config, "clusters", "cluster", str(context.get("cluster")), path)
     user = _entry(config, "users", "user", str(context.get("user")), path)

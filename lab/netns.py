@@ -16,9 +16,10 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from pyroute2 import IPRoute
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
 
 FOLDER = Path("/run/netns")
 
@@ -43,6 +44,8 @@ def exists(namespace: str) -> bool:
 
 def create(namespace: str) -> None:
     """Make a namespace with ``lo`` up; ``FileExistsError`` if the name is taken. Call it from a worker thread."""
+    from pyroute2 import IPRoute  # late, as below: it is long to load, and who only opens sockets needs none of it
+
     path = FOLDER / namespace
     _share_folder()
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o444))
@@ -84,6 +87,8 @@ async def inside(
     namespace: str, function: Callable[Concatenate[IPRoute, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Call ``function(links, …)`` in a worker thread inside a namespace, ``links`` being a netlink socket there."""
+
+    from pyroute2 import IPRoute
 
     def work() -> T:
         with entered(namespace), IPRoute() as links:

@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
+from lab import documents
 
 TUN = Path("/dev/net/tun")
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -36,7 +36,7 @@ class InstallFailed(Exception):
 
 def examine() -> list[Missing]:
     """All that is missing; empty if the lab can be brought up."""
-    needs: dict[str, Any] = yaml.safe_load((files("lab") / "preflight.yaml").read_text())
+    needs: dict[str, Any] = documents.read((files("lab") / "preflight.yaml").read_text())
     if sys.platform != "linux":
         return [Missing(f"this is {sys.platform}: the lab needs Linux, for network namespaces and OVS")]
     return [

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import yaml
 
+from lab import documents
 from lab.apiserver import protobuf
 from lab.apiserver.errors import ApiError, Object, bad_request
 
@@ -45,6 +46,6 @@ def parse_json(body: bytes) -> Any:
 def parse_yaml(body: bytes) -> Any:
     """YAML (of which JSON is a part); ``ApiError`` 400 if it is not."""
     try:
-        return yaml.safe_load(body)
+        return documents.read(body)
     except yaml.YAMLError as error:
         raise bad_request(f"error converting YAML to JSON: {error}") from error

@@ -8,8 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lab import documents
 from lab.apiserver.errors import Object
 
 DATA = Path(__file__).parent / "data"
@@ -135,7 +134,7 @@ def version_rank(version: str) -> tuple[int, int, int, str]:
 @cache
 def data(name: str) -> Any:
     """One of the tables under ``data/``, read once."""
-    return yaml.load((DATA / f"{name}.yaml").read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return documents.read((DATA / f"{name}.yaml").read_text())
 
 
 def builtin_kinds() -> Iterator[Kind]:

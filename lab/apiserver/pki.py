@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
+from lab import documents
 
 if TYPE_CHECKING:
     import trustme
@@ -98,7 +98,7 @@ class Pki:
             ],
             "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": client}}],
         }
-        return yaml.safe_dump(config, sort_keys=False)
+        return documents.write(config)
 
     def write_kubeconfigs(self, state: Path, server: str) -> None:
         """``kubeconfig`` of the administrator, and ``pki/<client>.kubeconfig`` of the lab's own processes."""

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lab import documents
 from lab.client import AlreadyExists, Client, NotFound
 from lab.resources import API_SERVICES, CRDS, ENDPOINTS, KUBEVIRTS, NAMESPACES, SERVICES, Resource
 
@@ -104,7 +103,7 @@ async def _served(client: Client, crd: Object) -> None:
 
 
 def _objects(path: Path) -> Iterator[Object]:
-    for document in yaml.safe_load_all(path.read_text()):
+    for document in documents.read_all(path.read_text()):
         items = document["items"] if document["kind"] == "List" else [document]
         for obj in items:
             if obj["kind"] not in _BY_KIND:

@@ -11,8 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
+from lab import documents
 from lab.client import AlreadyExists, Conflict, NotFound, Refused
 from lab.config import LabConfig
 from lab.controllers.discovery import Discovered, discover
@@ -184,5 +183,5 @@ def _certificate_authority(config: LabConfig) -> str:
     pem = config.state / "pki" / "ca.crt"
     if pem.exists():
         return pem.read_text()
-    cluster = yaml.safe_load(config.kubeconfig.read_text())["clusters"][0]["cluster"]
+    cluster = documents.read(config.kubeconfig.read_text())["clusters"][0]["cluster"]
     return str(cluster.get("certificate-authority-data", ""))

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lab import documents
 from lab.config import CACHE
 from lab.guest import kernel, packages
 from lab.guest.initramfs import Initramfs
@@ -75,7 +74,7 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _build(target: Path) -> None:
-    recipe: dict[str, Any] = yaml.safe_load((HERE / "image.yaml").read_text())
+    recipe: dict[str, Any] = documents.read((HERE / "image.yaml").read_text())
     draft = Path(tempfile.mkdtemp(prefix="guest-draft-", dir=target.parent))
     try:
         root = draft / "root"

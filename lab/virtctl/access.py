@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from lab import documents
+
 
 class Unusable(Exception):
     """The kubeconfig does not lead to a cluster; the message says why."""
@@ -31,7 +33,7 @@ def load(path: str | None, context: str | None, namespace: str | None) -> Access
     """Access of a context; ``Unusable`` when the file or an entry of it is missing or wrong."""
     file = Path(path or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or Path.home() / ".kube" / "config")
     try:
-        config = yaml.safe_load(file.read_text()) or {}
+        config = documents.read(file.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
         raise Unusable(f"{file}: {error}") from error
     wanted = context or config.get("current-context")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
-from pyroute2 import netns
+from lab import netns
 
 _CONNECT_SECONDS = 10.0
 _LARGEST_READ = 65536
@@ -47,7 +46,7 @@ async def connect(namespace: str | None, protocol: str, address: str, port: int)
         family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
     except ValueError as error:
         raise OSError(f"missing address: {address!r}") from error
-    sock = await _socket_in(namespace, family, kind)
+    sock = socket.socket(family, kind) if namespace is None else await netns.open_socket(namespace, family, kind)
     sock.setblocking(False)
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
@@ -56,16 +55,3 @@ async def connect(namespace: str | None, protocol: str, address: str, port: int)
         sock.close()
         raise
     return Connection(sock)
-
-
-async def _socket_in(namespace: str | None, family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
-    if namespace is None:
-        return socket.socket(family, kind)
-
-    def make() -> socket.socket:
-        netns.setns(namespace, flags=0)  # 0: never make one
-        return socket.socket(family, kind)
-
-    # A namespace belongs to a thread, and a socket keeps that of its making: so a thread of its own, used once.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return await asyncio.get_running_loop().run_in_executor(thread, make)

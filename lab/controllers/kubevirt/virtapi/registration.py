@@ -9,8 +9,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lab import documents
 from lab.client import Client
 from lab.controllers.manifests import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, ensure
 from lab.resources import API_SERVICES, ENDPOINTS, SERVICES
@@ -26,7 +25,7 @@ _RESOURCES = {
 async def register(client: Client, port: int, authority: bytes) -> None:
     """Register the server that listens on this port of the loopback address; ``authority`` (PEM) signed its pair."""
     bundle = base64.b64encode(authority).decode()
-    for obj in yaml.safe_load_all(_OBJECTS.read_text()):
+    for obj in documents.read_all(_OBJECTS.read_text()):
         await ensure(client, _RESOURCES[obj["kind"]], _filled(obj, port, bundle))
 
 
