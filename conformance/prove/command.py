@@ -50,13 +50,14 @@ def prove(arguments: Sequence[str]) -> int:
         planned = _plan(options, matrix)
         lab = Lab(options.lab_name)
         with _sigterm_interrupts(), _up(lab, console):
-            try:
-                _prove_all(planned, options, matrix, console)
-            except KeyboardInterrupt:
-                matrix.interrupted = True
+            _prove_all(planned, options, matrix, console)
+    except KeyboardInterrupt:
+        matrix.interrupted = True
     except (Problem, FaultsFailed, ProviderFailed) as problem:
         console.print(f"udn-conformance prove: {escape(str(problem))}", highlight=False, soft_wrap=True)
-        return getattr(problem, "status", PREFLIGHT_FAILED)
+        if not matrix.entries:
+            return getattr(problem, "status", PREFLIGHT_FAILED)
+        matrix.interrupted = True
     matrix.show(console)
     console.print(f"wrote {matrix.save(options.out)}", markup=False, highlight=False, soft_wrap=True)
     return INTERRUPTED if matrix.interrupted else OK if matrix.proved else UNPROVED

@@ -78,12 +78,20 @@ def _nad_fault(name: str, says: str, message: str, **changed: object) -> None:
 
 
 _nad_fault(
-    "attachment-says-layer3", "the attachment has another topology", r"topology.*layer3|layer3", topology="layer3"
+    "attachment-says-layer3",
+    "the attachment has another topology",
+    r"/primary: topology is layer3, asked for was layer2",
+    topology="layer3",
 )
-_nad_fault("attachment-with-other-mtu", "the attachment has another MTU than was asked for", r"mtu|1300", mtu=1300)
+_nad_fault(
+    "attachment-with-other-mtu",
+    "the attachment has another MTU than was asked for",
+    r"/primary: mtu is 1300, asked for was 1342",
+    mtu=1300,
+)
 _nad_fault(
     "attachment-forgets-persistence",
     "the attachment does not say that addresses persist",
-    r"allowPersistentIPs|persist",
+    r"/primary: allowPersistentIPs is False, asked for was True",
     allowPersistentIPs=False,
 )

@@ -15,11 +15,12 @@ def test_a_valid_network_becomes_ready_with_the_attachment_asked_for(tenants, pe
 
     assert attachment.owner_uid == network.uid, f"{attachment} is not owned by {network}"
     config = attachment.config
-    assert config["topology"] == "layer2"
-    assert config["role"] == "primary"
-    assert config["subnets"] == str(network.subnet)
-    assert config["mtu"] == 1342
-    assert config.get("allowPersistentIPs", False) is persistent
+    asked = {"topology": "layer2", "role": "primary", "subnets": str(network.subnet), "mtu": 1342}
+    asked |= {"allowPersistentIPs": persistent}
+    for key, value in asked.items():
+        # Left out is as good as false.
+        said = config.get(key, False)
+        assert said == value, f"{attachment}: {key} is {said}, asked for was {value}"
 
 
 @verifies("udn-api/one-primary-per-namespace")
