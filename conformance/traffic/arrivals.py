@@ -80,7 +80,7 @@ def _is_time(word: str) -> bool:
     return word.replace(".", "", 1).isdigit()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Timeline:
     """The arrivals on the side whose clock counts; as text for a message, as data for drawing."""
 
@@ -101,6 +101,8 @@ class Timeline:
             f"longest silence {longest}"
         )
         return text + (f"; next {', '.join(others)}" if others else "")
+
+    __repr__ = __str__  # what pytest shows of the message of an assertion
 
     def points(self) -> list[tuple[float, float]]:
         """For drawing: seconds since the first arrival, and the silence that followed."""
