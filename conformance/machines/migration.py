@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from conformance.evidence import figure
 from conformance.kube.api import Api, Object
 from conformance.kube.describe import condition, last_events, summary
 from conformance.kube.resources import MIGRATIONS, PODS, VMIS
@@ -100,7 +99,6 @@ def judge(name: str, uid: str, vmi: Object) -> Migration:
         domain_ready=_time(state["targetNodeDomainReadyTimestamp"]),
         mode=str(state.get("mode", "")),
     )
-    figure("live migration", migration.seconds, "s")
     return migration
 
 

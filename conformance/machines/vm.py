@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import time
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
 import yaml
 
-from conformance.evidence import REDACTOR, YAML, attach, note, step
+from conformance.evidence import REDACTOR, YAML, attach, figure, note, step
 from conformance.evidence.snapshot import SNAPSHOTS
 from conformance.kube.api import Object
 from conformance.kube.describe import summary
@@ -210,8 +211,11 @@ class VirtualMachine:
         """Move it live to another node, ``to`` if given; raises ``MigrationFailed``."""
         name = f"{self.name}-move-{secrets.token_hex(3)}"
         with step(f"migrate {self}" + (f" to {to}" if to else "")):
+            began = time.monotonic()
             self.api.create(migration_manifest(name, self.namespace, self.access.run_id, self.name, to))
             moved = follow_migration(self.api, self.namespace, name, self.name)
+            # By the suite's clock: the timestamps in the VMI's status are whole seconds.
+            figure("live migration", time.monotonic() - began, "s")
             # It led to the source. Closed here, no command can be on its way when it breaks.
             self._leave_console()
             self.api.delete(MIGRATIONS, name, self.namespace)
