@@ -18,7 +18,7 @@ from lab.nodes.machines.machine import Machine
 from lab.nodes.machines.monitor import MachineError
 
 _CAPABILITIES = {"events": True, "return-path": True}
-_PARAMETERS = {"downtime-limit": 100, "max-bandwidth": 4 << 30}
+PARAMETERS = {"downtime-limit": 100, "max-bandwidth": 4 << 30}
 _OVER = frozenset({"completed", "failed", "cancelled"})
 _STREAM = "migration"
 
@@ -130,7 +130,7 @@ async def cancel(machine: Machine) -> None:
 async def _set_up(machine: Machine) -> None:
     capabilities = [{"capability": name, "state": state} for name, state in _CAPABILITIES.items()]
     await machine.monitor.execute("migrate-set-capabilities", capabilities=capabilities)
-    await machine.monitor.execute("migrate-set-parameters", **{k.replace("-", "_"): v for k, v in _PARAMETERS.items()})
+    await machine.monitor.execute("migrate-set-parameters", **{k.replace("-", "_"): v for k, v in PARAMETERS.items()})
 
 
 async def _await_end(machine: Machine, events: Any, limit: float) -> str:
