@@ -15,16 +15,21 @@ from conformance.catalog.verifies import MARKER
 from conformance.naming import unknown
 
 PATTERNS = ("test_*.py", "*_test.py")
+GROUP = "xdist_group"
 
 
 @dataclass(frozen=True)
 class SuiteTest:
-    """One test function and the requirements that it verifies; ``path`` is below the suites' root."""
+    """One test function and the requirements that it verifies; ``path`` is below the suites' root.
+
+    Tests of one ``group`` (the mark ``xdist_group``) share a scenario; it is empty for a test that stands alone.
+    """
 
     path: str
     line: int
     name: str
     ids: tuple[str, ...]
+    group: str = ""
 
     @property
     def nodeid(self) -> str:
@@ -58,8 +63,17 @@ class Index:
 
     def ids_of(self, nodeid: str) -> tuple[str, ...]:
         """The requirements of a test by pytest's id, parameters or not; none for a test that is not known."""
+        test = self._find(nodeid)
+        return test.ids if test else ()
+
+    def group_of(self, nodeid: str) -> str:
+        """The group of a test by pytest's id, parameters or not; empty if it has none or is not known."""
+        test = self._find(nodeid)
+        return test.group if test else ""
+
+    def _find(self, nodeid: str) -> SuiteTest | None:
         plain = without_parameters(nodeid)
-        return next((test.ids for test in self.tests if test.nodeid == plain), ())
+        return next((test for test in self.tests if test.nodeid == plain), None)
 
 
 def without_group(nodeid: str) -> str:
@@ -96,20 +110,24 @@ class _Module:
         self._path = file.relative_to(index.root).as_posix()
 
     def read(self, tree: ast.Module) -> None:
-        self._block(tree.body, (), self._marks(_pytestmark(tree.body)))
+        marks = _pytestmark(tree.body)
+        self._block(tree.body, (), self._marks(marks), _group(marks))
 
-    def _block(self, body: list[ast.stmt], prefix: tuple[str, ...], inherited: tuple[str, ...]) -> None:
+    def _block(self, body: list[ast.stmt], prefix: tuple[str, ...], inherited: tuple[str, ...], group: str) -> None:
         for node in body:
             if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-                own = self._marks([*node.decorator_list, *_pytestmark(node.body)])
-                self._block(node.body, (*prefix, node.name), inherited + own)
+                marks = [*node.decorator_list, *_pytestmark(node.body)]
+                own = self._marks(marks)
+                self._block(node.body, (*prefix, node.name), inherited + own, _group(marks) or group)
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
                 ids = tuple(dict.fromkeys(inherited + self._marks(node.decorator_list)))
                 if not ids:
                     self._problem(
                         node.lineno, f"{node.name} verifies no requirement; mark it @verifies('profile/slug')"
                     )
-                self._index.tests.append(SuiteTest(self._path, node.lineno, "::".join((*prefix, node.name)), ids))
+                name = "::".join((*prefix, node.name))
+                own_group = _group(node.decorator_list) or group
+                self._index.tests.append(SuiteTest(self._path, node.lineno, name, ids, own_group))
 
     def _marks(self, expressions: Iterable[ast.expr]) -> tuple[str, ...]:
         return tuple(id for call in expressions if _is_verifies(call) for id in self._ids(call))
@@ -130,10 +148,24 @@ class _Module:
 
 
 def _is_verifies(node: ast.expr) -> bool:
+    return _called(node) == MARKER
+
+
+def _called(node: ast.expr) -> str | None:
+    """The last name of the function that an expression calls, if it is a call."""
     if not isinstance(node, ast.Call):
-        return False
+        return None
     function = node.func
-    return (function.id if isinstance(function, ast.Name) else getattr(function, "attr", None)) == MARKER
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", None)
+
+
+def _group(marks: Iterable[ast.expr]) -> str:
+    for mark in marks:
+        if isinstance(mark, ast.Call) and _called(mark) == GROUP:
+            for value in (*mark.args, *(keyword.value for keyword in mark.keywords if keyword.arg == "name")):
+                if isinstance(value, ast.Constant):
+                    return str(value.value)
+    return ""
 
 
 def _pytestmark(body: list[ast.stmt]) -> list[ast.expr]:
