@@ -88,7 +88,7 @@ def judge(name: str, uid: str, vmi: Object) -> Migration:
     missed = [condition for condition, met in wanted.items() if not met]
     if missed:
         raise MigrationFailed(f"migration {name} ended, but not: {'; '.join(missed)}; migrationState: {state}")
-    migration = Migration(
+    return Migration(
         name=name,
         uid=uid,
         source=state["sourceNode"],
@@ -99,7 +99,6 @@ def judge(name: str, uid: str, vmi: Object) -> Migration:
         domain_ready=_time(state["targetNodeDomainReadyTimestamp"]),
         mode=str(state.get("mode", "")),
     )
-    return migration
 
 
 def _wait_placed(api: Api, namespace: str, name: str) -> Object:
