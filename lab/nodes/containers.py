@@ -82,9 +82,11 @@ class Container:
     def kill(self) -> None:
         """SIGKILL to all of it, now."""
         if self.process.returncode is None:
-            self._signal(signal.SIGKILL)
+            # In this order: of a child killed by SIGKILL, unshare (util-linux 2.38) complains in the log and makes exit
+            # code 1, unless it is gone before.
             with suppress(ProcessLookupError):
                 self.process.kill()
+            self._signal(signal.SIGKILL)
 
     def exec_argv(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs a command inside the container."""
