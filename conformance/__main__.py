@@ -1,5 +1,22 @@
-"""``python -m conformance`` is the command ``udn-conformance``."""
+"""The command ``udn-conformance``, also as ``python -m conformance``: an interruption ends it while it loads, too."""
 
-from conformance.cli import main
+import signal
+import sys
 
-main()
+INTERRUPTED = 2
+
+
+def main() -> None:
+    """Load and run the command."""
+    try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        from conformance import cli  # late: an interruption of its loading is caught here
+
+        cli.main()
+    except KeyboardInterrupt:
+        print("udn-conformance: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Generator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,14 +20,14 @@ from conformance.catalog.index import scan
 from conformance.catalog.loader import CatalogError, catalog
 from conformance.cleaning import leftovers, remove
 from conformance.kube.api import Api
-from conformance.kube.errors import ApiError
+from conformance.kube.errors import ApiError, Refused
 from conformance.kube.transport import KubeconfigError
 from conformance.naming import unknown
+from conformance.preflight import with_hint
 from conformance.provider import command
 
 PREFLIGHT_FAILED = 10
 USAGE = 4
-INTERRUPTED = 2
 EXIT_CODES = """\
 Exit status: 0 all that ran is as documented · 1 something failed, was blocked, or a limitation is lifted ·
 2 interrupted · 3 internal error · 4 wrong use · 5 nothing was run · 10 preflight failed: no test was begun.
@@ -62,6 +63,20 @@ def suites_folder() -> Path:
     raise Problem("the suites are not installed beside the command; install the package again", PREFLIGHT_FAILED)
 
 
+class OneLine:
+    """pytest plugin: tells wrong use in one line, without pytest's own usage."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_cmdline_parse(self) -> Generator[None, object, object]:
+        """Raises pytest.UsageError with the one line."""
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            _, told, rest = str(error).partition(": error: ")
+            line = rest.splitlines()[0] if told else str(error)
+            raise pytest.UsageError(f"{line}; see udn-conformance run --help") from error
+
+
 @app.command("run", context_settings=PASSED_ON, help="Run the suites: on the lab, or on the cluster of --kubeconfig.")
 def run(context: typer.Context) -> None:
     """Run pytest on the suites, with the options as they are given."""
@@ -73,7 +88,7 @@ def run(context: typer.Context) -> None:
     listing.check_flags(arguments)
     ini = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites)]
     paths = [] if listing.names_tests(arguments) else [str(suites)]
-    raise typer.Exit(int(pytest.main([*ini, *arguments, *paths])))
+    raise typer.Exit(int(pytest.main([*ini, *arguments, *paths], [OneLine()])))
 
 
 @app.command("list")
@@ -114,7 +129,10 @@ def clean(
     Objects are found by the label udn-conformance/run.
     """
     api = Api.connect(kubeconfig, context)
-    found = leftovers(api, run_id)
+    try:
+        found = leftovers(api, run_id)
+    except Refused as error:
+        raise Problem(with_hint(api, error), PREFLIGHT_FAILED) from error
     for leftover in found:
         typer.echo(f"{'would remove' if dry_run else 'removing'} {leftover}")
     if not found:
@@ -136,8 +154,8 @@ def main() -> None:
     arguments = sys.argv[2:] if verbose else sys.argv[1:]
     try:
         status = app(args=arguments or ["--help"], standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.exit(INTERRUPTED)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     except Exception as error:
         told = _told(error)
         if told is None or verbose:

@@ -23,6 +23,7 @@ from conformance.context import Shared, build, new_password, new_run_id, out_fol
 from conformance.evidence.redaction import REDACTOR, kubeconfig_secrets
 from conformance.features.model import FeatureSet
 from conformance.features.sight import Given
+from conformance.interrupts import Interrupts
 from conformance.preflight import Found, PreflightFailed, examine
 from conformance.provider import Lab, ProviderFailed
 from conformance.results import terminal
@@ -40,8 +41,10 @@ WORKER_KEY = "udn_conformance"
 class Controller:
     """pytest plugin of the leading process."""
 
-    def __init__(self, config: pytest.Config, index: Index) -> None:
+    def __init__(self, config: pytest.Config, index: Index, interrupts: Interrupts) -> None:
         self._config = config
+        self._interrupts = interrupts
+        self._reporter: Any = None
         self._values: argparse.Namespace = config.option
         self._index = index
         self._given_kubeconfig = config.option.udn_kubeconfig
@@ -66,9 +69,12 @@ class Controller:
         try:
             self._provide()
             self._examine()
-        except (PreflightFailed, ProviderFailed, options.UsageProblem) as problem:
+        except options.UsageProblem as problem:
+            raise pytest.UsageError(str(problem)) from problem
+        except (PreflightFailed, ProviderFailed) as problem:
             self._give_up(session, REDACTOR.text(str(problem)))
         except KeyboardInterrupt:
+            self._interrupts.hold_off()
             self._finish(int(pytest.ExitCode.INTERRUPTED), interrupted=True)
             raise
 
@@ -77,13 +83,12 @@ class Controller:
             return
         if not self._values.udn_lab:
             self._say("no --kubeconfig is given, so this run is on the lab (--lab)")
-        # Kept before it is up: what was begun is taken down, also when Ctrl-C comes in between.
-        self._lab = Lab(self._values.udn_lab_name)
-        if self._lab.running():
-            lab, self._lab = self._lab, None
+        lab = Lab(self._values.udn_lab_name)
+        if lab.running():
             self._say("the lab is up already, and stays up after the run")
         else:
-            lab = self._lab
+            # Kept before it is up: what was begun is taken down, also when Ctrl-C comes in between.
+            self._lab = lab
         provided = lab.up()
         options.merge(self._values, provided.run_options)
         options.check(self._values)
@@ -113,6 +118,10 @@ class Controller:
         self._config.hook.pytest_runtest_logreport(report=report)
         self._finish(PREFLIGHT_FAILED, preflight=problem)
         self._config.hook.pytest_sessionfinish(session=session, exitstatus=PREFLIGHT_FAILED)
+        for line in self._finished[2] if self._finished else ():
+            self._say(line)
+        # Told once: by pytest.exit, not by the terminal's plugin as well.
+        self._config.pluginmanager.unregister(name="terminalreporter")
         pytest.exit(text, returncode=PREFLIGHT_FAILED)
 
     @pytest.hookimpl(optionalhook=True)
@@ -175,9 +184,16 @@ class Controller:
 
     # -- after them ---------------------------------------------------------------------------------------------
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell that the end takes its time, and see to it that it gets it."""
+        self._interrupts.hold_off()
+        if isinstance(excinfo.value, KeyboardInterrupt):
+            self._say("\ninterrupted: results are written and what the run made is removed; this is not cut short")
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Decide the exit status, and write the results."""
+        self._interrupts.hold_off()
         if self._finished is not None:
             return
         if exitstatus == pytest.ExitCode.INTERRUPTED:
@@ -227,6 +243,7 @@ class Controller:
 
     def pytest_unconfigure(self) -> None:
         """Leave nothing behind: take down the lab of this run, or sweep the cluster."""
+        self._interrupts.hold_off()
         lab, self._lab = self._lab, None
         if lab is not None:
             problem = lab.down()
@@ -271,7 +288,8 @@ class Controller:
         return ("udn-conformance", "run", "--kubeconfig", str(self._given_kubeconfig), *context)
 
     def _terminal(self) -> Any:
-        return self._config.pluginmanager.getplugin("terminalreporter")
+        self._reporter = self._reporter or self._config.pluginmanager.getplugin("terminalreporter")
+        return self._reporter
 
     def _say(self, line: str) -> None:
         reporter = self._terminal()

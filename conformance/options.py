@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -98,14 +99,26 @@ def check(values: argparse.Namespace) -> None:
         raise UsageProblem("--lab and --kubeconfig exclude each other: the lab brings its own kubeconfig")
     if values.udn_context and not values.udn_kubeconfig:
         raise UsageProblem("--context needs --kubeconfig: only a kubeconfig that is named is used")
-    if values.udn_out is not None and not values.udn_out.strip():
-        raise UsageProblem("--out needs the name of a directory")
+    for option in OPTIONS:
+        given = getattr(values, option.name)
+        if isinstance(given, str) and not given.strip():
+            raise UsageProblem(f"{option.flag} is given without a value")
+    if values.udn_outside is not None and not _is_address(values.udn_outside):
+        raise UsageProblem(f"--outside {values.udn_outside!r} is no IP address, such as 203.0.113.10")
     if values.udn_run_id is not None and not _is_label(values.udn_run_id):
         raise UsageProblem(f"--run-id {values.udn_run_id!r} must be lower-case letters, digits and hyphens, at most 40")
     selection(values)
     overrides(values)
     timeouts(values)
     limits(values)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_label(text: str) -> bool:

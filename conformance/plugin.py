@@ -6,11 +6,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from types import FrameType
 
 import allure_commons
 import pytest
@@ -23,6 +18,7 @@ from conformance.context import RunContext, Shared, build, out_folder
 from conformance.controller import WORKER_KEY, Controller, keep_results_apart
 from conformance.evidence.allure import AllureRedaction
 from conformance.evidence.redaction import REDACTOR, kubeconfig_secrets
+from conformance.interrupts import Interrupts
 from conformance.options import OPTIONS, UsageProblem
 from conformance.testside import RUN, TestSide
 
@@ -53,6 +49,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
             _join(config)
             return
         options.check(config.option)
+        _check_paths(config)
         config.stash[_INDEX] = _index(config)
     except (UsageProblem, CatalogError) as problem:
         raise pytest.UsageError(str(problem)) from problem
@@ -71,10 +68,10 @@ def pytest_configure(config: pytest.Config) -> None:
     _redact_allure(config)
     index = config.stash.get(_INDEX, None)
     if index is not None:
-        config.pluginmanager.register(Controller(config, index), "udn-conformance-controller")
-        stack = ExitStack()
-        stack.enter_context(_sigterm_interrupts())
-        config.add_cleanup(stack.close)
+        interrupts = Interrupts()
+        config.pluginmanager.register(Controller(config, index, interrupts), "udn-conformance-controller")
+        interrupts.take()
+        config.add_cleanup(interrupts.give_back)
     selection, report = options.selection(config.option), config.option.udn_limitations == "report"
     config.pluginmanager.register(
         TestSide(config, selection, report, strict=index is not None), "udn-conformance-tests"
@@ -94,6 +91,14 @@ def _index(config: pytest.Config) -> Index:
         more = [f"… and {len(wrong) - _SHOWN_PROBLEMS} more"] if len(wrong) > _SHOWN_PROBLEMS else []
         raise UsageProblem("\n".join([*wrong[:_SHOWN_PROBLEMS], *more]))
     return index
+
+
+def _check_paths(config: pytest.Config) -> None:
+    """Refuse tests that are not there before a cluster is touched; raises UsageProblem."""
+    for argument in config.args:
+        place = str(argument).partition("::")[0]
+        if not config.option.pyargs and not (config.invocation_params.dir / place).exists():
+            raise UsageProblem(f"{place}: there is no such file or folder of tests")
 
 
 def _only_shows(config: pytest.Config) -> bool:
@@ -127,20 +132,3 @@ def _clear(config: pytest.Config) -> None:
             (out / name).unlink(missing_ok=True)
         except OSError as error:
             raise pytest.UsageError(f"--out {out}: {name} cannot be replaced: {error.strerror}") from error
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does: with results written, and nothing left behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt("SIGTERM")
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -55,14 +55,17 @@ def _look(sight: Sight) -> Found:
     except Unreachable as error:
         raise PreflightFailed(str(error)) from error
     except Refused as error:
-        if error.code == 401:
-            hint = "the kubeconfig's credentials are not accepted; log in again"
-        elif error.code == 403:
-            hint = "this user is not allowed to; the suite needs a cluster administrator"
-        else:
-            hint = "is this a Kubernetes API server?"
-        raise PreflightFailed(f"{api.server}: {error}; {hint}") from error
+        raise PreflightFailed(with_hint(api, error)) from error
     return Found(api.server, features, _versions(sight, version, features))
+
+
+def with_hint(api: Api, error: Refused) -> str:
+    """A refusal with the cluster that gave it and what to do, in one line."""
+    hints = {
+        401: "the kubeconfig's credentials are not accepted; log in again",
+        403: "this user is not allowed to; be a cluster administrator, or have the rights of deploy/rbac.yaml",
+    }
+    return f"{api.server}: {error}; {hints.get(error.code, 'is this a Kubernetes API server?')}"
 
 
 def _versions(sight: Sight, kubernetes: str, features: FeatureSet) -> dict[str, str]:

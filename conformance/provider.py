@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conformance.options import UsageProblem
+
+_WRONG_USE = 2  # of ``python -m lab``, which is told nothing of the user's but the name
+
 
 class ProviderFailed(Exception):
     """The lab did not come up; one line that says why."""
@@ -36,11 +40,11 @@ class Lab:
         self._name = ("--name", name) if name else ()
 
     def up(self) -> Provided:
-        """Bring the lab up unless it is; raises ProviderFailed."""
+        """Bring the lab up unless it is; raises ProviderFailed, or UsageProblem for a name that cannot be."""
         ours = not self.running()
         answer = _call(["up", *self._name, "--json"])
         if answer.returncode != 0:
-            raise ProviderFailed(f"the lab does not come up: {_reason(answer)}")
+            raise ProviderFailed(f"the lab does not come up: {_said(answer)}")
         return _provided(answer.stdout, ours)
 
     def running(self) -> bool:
@@ -51,7 +55,7 @@ class Lab:
         """Take the lab down; what went wrong, in one line, if anything did."""
         # In a session of its own: a second Ctrl-C must not leave half a lab behind.
         answer = _call(["down", *self._name], own_session=True)
-        return None if answer.returncode == 0 else f"the lab does not go down: {_reason(answer)}"
+        return None if answer.returncode == 0 else f"the lab does not go down: {_said(answer)}"
 
 
 def command(arguments: Sequence[str]) -> list[str]:
@@ -61,7 +65,7 @@ def command(arguments: Sequence[str]) -> list[str]:
 
 def _call(arguments: Sequence[str], own_session: bool = False) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(
+        answer = subprocess.run(
             command(arguments),
             capture_output=True,
             text=True,
@@ -71,6 +75,9 @@ def _call(arguments: Sequence[str], own_session: bool = False) -> subprocess.Com
         )
     except OSError as error:
         raise ProviderFailed(f"the lab's command cannot be run: {error}") from error
+    if answer.returncode == _WRONG_USE:
+        raise UsageProblem(f"--lab-name: {_said(answer, lines=1)}")
+    return answer
 
 
 def _provided(printed: str, ours: bool) -> Provided:
@@ -83,6 +90,6 @@ def _provided(printed: str, ours: bool) -> Provided:
         raise ProviderFailed(f"`python -m lab up --json` printed no kubeconfig: {printed.strip()[:200]!r}") from error
 
 
-def _reason(answer: subprocess.CompletedProcess[str]) -> str:
-    lines = [line.strip() for line in (answer.stderr or answer.stdout).splitlines() if line.strip()]
-    return "; ".join(lines[-3:]) if lines else f"status {answer.returncode}, nothing printed"
+def _said(answer: subprocess.CompletedProcess[str], lines: int = 3) -> str:
+    said = [line.strip() for line in (answer.stderr or answer.stdout).splitlines() if line.strip()]
+    return "; ".join(said[-lines:]) if said else f"status {answer.returncode}, nothing printed"

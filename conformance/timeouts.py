@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,9 @@ import yaml
 
 from conformance.naming import unknown
 
+#: A day, and a factor: more is a slip, and what the system's own clocks cannot count is not far.
+LONGEST = 86400
+LARGEST_SCALE = 1000
 FILE = Path(__file__).with_name("timeouts.yaml")
 
 
@@ -28,8 +30,8 @@ class Timeouts(Mapping[str, float]):
     """Limits in seconds, scaled."""
 
     def __init__(self, seconds: Mapping[str, float], scale: float = 1.0) -> None:
-        if not (math.isfinite(scale) and scale > 0):
-            raise ValueError(f"time-out scale must be a positive number, not {scale}")
+        if not 0 < scale <= LARGEST_SCALE:
+            raise ValueError(f"time-out scale must be a positive number, at most {LARGEST_SCALE}, not {scale}")
         self._seconds = dict(seconds)
         self.scale = scale
 
@@ -66,6 +68,6 @@ def _defaults() -> Mapping[str, float]:
 
 
 def _positive(name: str, value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not (math.isfinite(value) and value > 0):
-        raise ValueError(f"time-out {name} must be a positive number of seconds, not {value!r}")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= LONGEST:
+        raise ValueError(f"time-out {name} must be a positive number of seconds, at most {LONGEST}, not {value!r}")
     return float(value)

@@ -35,9 +35,12 @@ app = typer.Typer(
     epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # an error is a line, not a box: other programs pass it on
     pretty_exceptions_enable=False,
 )
-faults = typer.Typer(help="Break the lab in named ways.", epilog=EXIT_CODES, no_args_is_help=True)
+faults = typer.Typer(
+    help="Break the lab in named ways.", epilog=EXIT_CODES, no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(faults, name="fault")
 
 

@@ -7,6 +7,8 @@ straight through the official client's connection pool, which carries its TLS, p
 from __future__ import annotations
 
 import json
+import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +27,8 @@ from conformance.timeouts import Timeouts
 
 POOL_SIZE = 32
 READS = frozenset({"GET", "HEAD"})
+LONGEST_ANSWER = 200  # characters of an answer that is no Status object: a proxy's page, say
+_MARKUP = re.compile(r"<style.*?</style>|<[^>]*>", re.DOTALL)
 
 
 class KubeconfigError(Exception):
@@ -71,21 +75,28 @@ class Transport:
     ) -> Transport:
         """Read the kubeconfig (``None``: ``$KUBECONFIG`` or ``~/.kube/config``); raises ``KubeconfigError``."""
         name = kubeconfig or "(default)"
-        if kubeconfig is not None and not kubeconfig.is_file():
-            raise KubeconfigError(f"kubeconfig {name}: no such file; pass --kubeconfig or set KUBECONFIG")
+        if kubeconfig is not None and not kubeconfig.exists():
+            raise KubeconfigError(f"kubeconfig {name}: no such file; name another with --kubeconfig")
         load: Callable[..., official.ApiClient] = new_client_from_config
         configuration = official.Configuration()
         configuration.connection_pool_maxsize = POOL_SIZE
         try:
-            client = load(
-                config_file=str(kubeconfig) if kubeconfig else None,
-                context=context,
-                persist_config=False,
-                client_configuration=configuration,
-            )
-        except (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError) as error:
-            # TypeError and AttributeError: the loader notices a malformed file only where it uses it.
+            with _complaints() as complaints:
+                client = load(
+                    config_file=str(kubeconfig) if kubeconfig else None,
+                    context=context,
+                    persist_config=False,
+                    client_configuration=configuration,
+                )
+        except ConfigException as error:
             raise KubeconfigError(f"kubeconfig {name}: {_line(error)}") from error
+        except OSError as error:
+            raise KubeconfigError(f"kubeconfig {name} cannot be read: {error.strerror or _line(error)}") from error
+        except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
+            # TypeError and AttributeError: the loader notices a malformed file only where it uses it.
+            raise KubeconfigError(f"kubeconfig {name} is no kubeconfig: {_line(error)}") from error
+        if complaints:
+            raise KubeconfigError(f"kubeconfig {name}: its credentials cannot be had: {complaints[0]}")
         return cls(client, timeouts, user_agent)
 
     def send(self, request: Request) -> dict[str, Any]:
@@ -183,6 +194,23 @@ class Transport:
         )
 
 
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """What the official client only logs: a program for credentials that fails leaves a client without any."""
+    said: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(" ".join(record.getMessage().split()))
+
+    handler, root = Handler(logging.ERROR), logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield said
+    finally:
+        root.removeHandler(handler)
+
+
 @dataclass
 class _Attempts:
     """Whether an earlier attempt may have been carried out."""
@@ -217,7 +245,8 @@ def _status(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
     answer = _json(response.data)
     if answer.get("kind") == "Status":
         return answer
-    return {"message": str(answer.get("text") or answer.get("message") or answer or response.reason)[:500]}
+    text = str(answer.get("text") or answer.get("message") or answer or response.reason)
+    return {"message": " ".join(_MARKUP.sub(" ", text).split())[:LONGEST_ANSWER]}
 
 
 def _line(error: BaseException) -> str:

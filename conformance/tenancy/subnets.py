@@ -45,7 +45,7 @@ class SubnetPool:
         if worker >= len(slices):
             raise ValueError(
                 f"subnet pool {pool} holds slices for {len(slices)} workers, not {worker + 1}: "
-                "give a larger --subnet-pool or a smaller -n"
+                f"give at most -n {len(slices)}"
             )
         self._blocks: Iterator[ipaddress.IPv4Network] = slices[worker].subnets(new_prefix=24)
         self._slice = slices[worker]
@@ -58,5 +58,7 @@ class SubnetPool:
         """
         block = next(self._blocks, None)
         if block is None:
-            raise ValueError(f"all subnets of {self._slice} are in use: give a larger --subnet-pool")
+            raise ValueError(
+                f"all subnets of {self._slice} are in use: too many networks for one worker; give a larger -n"
+            )
         return Subnet(str(next(block.subnets(new_prefix=prefix_length))))
