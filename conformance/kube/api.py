@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from conformance.kube.errors import AlreadyExists, Call, Expired, NotFound, Refused, Unreachable, refusal
+from conformance.kube.errors import AlreadyExists, Call, NotFound, Refused, Unreachable, refusal
 from conformance.kube.resources import Resource, resource_of
 from conformance.kube.transport import Request, Transport
 from conformance.timeouts import Timeouts
@@ -214,8 +214,7 @@ class Api:
                 event = _event(line, call, self.server)
                 if event["type"] == "ERROR":
                     status = event["object"]
-                    error = refusal(int(status.get("code", 500)), status, call)
-                    raise Expired(410, "Expired", error.message, call=call) if error.reason == "Expired" else error
+                    raise refusal(int(status.get("code", 500)), status, call)
                 yield Change(event["type"], event["object"])
 
 

@@ -60,7 +60,7 @@ def wait_until(
     namespace: str | None,
     predicate: Predicate,
     timeout: str = "vm-running",
-    what: str = "the expected state",
+    what: str = "expected state",
 ) -> Object:
     """The object, as soon as ``predicate`` holds for it. An exception in ``predicate`` ends the wait at once.
 
@@ -117,7 +117,7 @@ def wait_gone(
         seen = objects.get((namespace, name))
         if seen is None or (uid is not None and seen["metadata"].get("uid") != uid):
             return
-    raise timed_out(api, resource, name, namespace, "its removal", timeout, seen)
+    raise timed_out(api, resource, name, namespace, "removal", timeout, seen)
 
 
 def wait_for_event(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from conformance.evidence import note, step
-from conformance.traffic.listener import listening
+from conformance.traffic.listener import listening, wait_open
 from conformance.traffic.peers import Peer
 from conformance.traffic.probe import PORT, NotReached, Protocol, Reached, Target, ask, keep_trying, target
 from conformance.verdicts import Blocked
@@ -63,6 +63,7 @@ def prove_tools(client: Peer, protocol: Protocol, port: int) -> None:
                 raise Blocked(f"{client}: ping does not even reach its own loopback {own}")
         else:
             with listening(guest, protocol, port, own) as listener:
+                wait_open(guest, protocol, port)
                 said = ask(client, protocol, own, port, "hello")
                 if listener.token not in said:
                     raise Blocked(

@@ -47,8 +47,7 @@ def exchange(client: Peer, server: Peer, protocol: Transport, port: int = PORT) 
 
 def _once(client: Peer, server: Peer, protocol: Transport, port: int) -> tuple[Payload, Payload]:
     family = 6 if ":" in server.address else 4
-    action: netcat.Action = "listen" if protocol == "tcp" else "answer"
-    listen = netcat.command(server.guest, protocol, action, port, family=family)
+    listen = netcat.command(server.guest, protocol, "listen", port, family=family)
     connect = netcat.command(client.guest, protocol, "connect", port, server.address)
     with background(server.guest, _script(protocol, listen, serves=True)) as serving:
         wait_open(server.guest, protocol, port)

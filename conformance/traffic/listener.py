@@ -34,18 +34,17 @@ class Listener:
 
 @contextmanager
 def listening(guest: Guest, transport: Transport, port: int, address: str) -> Iterator[Listener]:
-    """Listen on ``port`` until the block ends; raises ``Blocked`` when the port does not open."""
+    """Listen on ``port`` until the block ends; ``wait_open`` tells when a client can come."""
     token = f"udnc-{secrets.token_hex(8)}"
     answer = netcat.command(guest, transport, "answer", port, family=ip_address(address).version)
     # One client a round: not every netcat serves several, and between two rounds the port is closed for a moment.
     script = f"while :; do echo {token} | {answer} >> heard 2>> said || sleep 0.2; done"
     with background(guest, script) as running:
-        wait_open(guest, transport, port)
         yield Listener(guest, port, token, running.folder)
 
 
 def wait_open(guest: Guest, transport: Transport, port: int) -> None:
-    """Until a program of the guest listens on the port; raises ``Blocked``."""
+    """Until a program of the guest waits for a client on the port; raises ``Blocked``."""
     state = LISTENING if transport == "tcp" else UDP_BOUND
     seen = (
         f"grep -qi ':{port:04X} [0-9A-F]*:[0-9A-F]* {state}' /proc/net/{transport} /proc/net/{transport}6 2>/dev/null"

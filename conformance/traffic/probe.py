@@ -11,7 +11,7 @@ from typing import Literal
 from conformance.evidence import step
 from conformance.kube.waits import Deadline
 from conformance.traffic import netcat
-from conformance.traffic.listener import Listener, listening
+from conformance.traffic.listener import Listener, listening, wait_open
 from conformance.traffic.netcat import Transport
 from conformance.traffic.peers import Peer, line
 
@@ -60,6 +60,8 @@ class Target:
         if self._listener is None:
             return self._ping(client)
         transport: Transport = "udp" if self.protocol == "udp" else "tcp"
+        # It may still be busy with the last client: an attempt made meanwhile would fail on an open path.
+        wait_open(self.server.guest, transport, self._listener.port)
         greeting = f"hello-{secrets.token_hex(6)}"
         output = ask(client, transport, self.address, self._listener.port, greeting)
         if self._listener.token in output:
@@ -96,7 +98,7 @@ def ask(client: Peer, transport: Transport, address: str, port: int, greeting: s
     connect = netcat.command(client.guest, transport, "connect", port, address)
     seconds = max(1, round(client.guest.timeouts["probe-attempt"]))
     folder = f"/tmp/udnc-{secrets.token_hex(4)}"
-    session = f"{{ echo {greeting}; sleep {seconds}; }} | {connect} >out 2>err; : >done"
+    session = f"{{ echo {greeting}; sleep {seconds}; }} | {{ {connect} >out 2>err; : >done; }}"
     # Ends with the first answer, with the program, or with the time: whichever comes first.
     script = (
         f"mkdir -m 700 {folder} && cd {folder} || exit 1; : >out; "
