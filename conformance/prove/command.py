@@ -54,12 +54,12 @@ def prove(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         matrix.interrupted = True
     except (Problem, FaultsFailed, ProviderFailed) as problem:
-        console.print(f"udn-conformance prove: {escape(str(problem))}", highlight=False, soft_wrap=True)
+        _say(console, f"udn-conformance prove: {problem}")
         if not matrix.entries:
             return getattr(problem, "status", PREFLIGHT_FAILED)
         matrix.interrupted = True
     matrix.show(console)
-    console.print(f"wrote {matrix.save(options.out)}", markup=False, highlight=False, soft_wrap=True)
+    _say(console, f"wrote {matrix.save(options.out)}")
     return INTERRUPTED if matrix.interrupted else OK if matrix.proved else UNPROVED
 
 
@@ -109,31 +109,32 @@ def _plan(options: argparse.Namespace, matrix: Matrix) -> list[Proof]:
     return planned
 
 
-def _prove_all(planned: Sequence[Proof], options: argparse.Namespace, matrix: Matrix, console: Console) -> None:
-    faults = LabFaults(options.lab_name)
-    runner = Runner(options.lab_name, options.out.absolute() / "proofs", options.workers, tuple(options.run_option))
+def _prove_all(planned: Sequence[Proof], asked: argparse.Namespace, matrix: Matrix, console: Console) -> None:
+    faults = LabFaults(asked.lab_name)
+    runner = Runner(asked.lab_name, asked.out.absolute() / "proofs", asked.workers, tuple(asked.run_option))
     faults.lift_all()
     try:
         for number, proof in enumerate(planned, 1):
-            console.print(
-                f"[{number}/{len(planned)}] {proof.fault.name}: {proof.fault.says}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            _say(console, f"[{number}/{len(planned)}] {proof.fault.name}: {proof.fault.says}")
             faults.plant(proof.fault)
-            began = time.monotonic()
-            findings, problem = _run(runner, proof.fault.name, proof.requirements, proof.fault.run_options)
-            faults.lift_all()
-            for id in proof.requirements:
-                judged = judging.catches(findings.get(id), proof.fault.message)
-                why = problem or judged.why
-                entry = Entry(id, proof.fault.name, proof.fault.says, judged.proved, why, time.monotonic() - began)
+            for entry in _prove_one(runner, proof):
                 matrix.entries.append(entry)
                 _tell(console, entry)
+            faults.lift_all()
     finally:
         faults.lift_all()
     _prove_sound(runner, planned, matrix, console)
+
+
+def _prove_one(runner: Runner, proof: Proof) -> Iterator[Entry]:
+    """What the tests say now that the fault is planted."""
+    fault, began = proof.fault, time.monotonic()
+    # One failure is enough, unless others have to fail as well.
+    early = ("-x",) if len(proof.requirements) == 1 else ()
+    findings, problem = _run(runner, fault.name, proof.requirements, (*early, *fault.run_options))
+    for id in proof.requirements:
+        judged = judging.catches(findings.get(id), fault.message)
+        yield Entry(id, fault.name, fault.says, judged.proved, problem or judged.why, time.monotonic() - began)
 
 
 def _prove_sound(runner: Runner, planned: Sequence[Proof], matrix: Matrix, console: Console) -> None:
@@ -141,7 +142,7 @@ def _prove_sound(runner: Runner, planned: Sequence[Proof], matrix: Matrix, conso
     ids = sorted({id for proof in planned for id in proof.requirements})
     if not ids:
         return
-    console.print(f"without faults: {len(ids)} requirements", highlight=False, soft_wrap=True)
+    _say(console, f"without faults: {len(ids)} requirements")
     findings, problem = _run(runner, CLEAN, ids)
     for number, entry in enumerate(matrix.entries):
         judged = judging.holds(findings.get(entry.requirement))
@@ -169,19 +170,23 @@ def _tell(console: Console, entry: Entry) -> None:
     )
 
 
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def _up(lab: Lab, console: Console) -> Iterator[None]:
     """The lab, up for as long as the block runs, and down afterwards unless it was up before."""
     ours = not lab.running()
     try:
         if ours:
-            console.print("bringing the lab up", highlight=False, soft_wrap=True)
+            _say(console, "bringing the lab up")
             lab.up()
         yield
     finally:
         problem = lab.down() if ours else None
         if problem:
-            console.print(problem, markup=False, highlight=False, soft_wrap=True)
+            _say(console, problem)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ LEAK_UDP = fault(
     "only datagrams go from one network to another",
     "primary-l2/tenants-isolated",
     message=r"udp \S+ .*-> \S+ .*: expected no path",
+    run_options=("-k", "udp"),
 )
 LEAK_ONE_NODE = fault(
     "networks-joined-at-one-node",
@@ -98,6 +99,7 @@ NO_PORT_SECURITY = fault(
     "ports let every source address and MAC through",
     "primary-l2/spoofing-prevented",
     message=r"\S+ -> \S+: \d+ packets in frames with a foreign MAC arrive",
+    run_options=("-k", "foreign_mac"),
 )
 ANY_ADDRESS = fault(
     "any-source-address",

@@ -8,7 +8,7 @@ from lab.faults.frames import Wire, frames
 from lab.faults.registry import fault
 
 NO_DHCP = "udp dport != { 67, 68 } udp sport != { 67, 68 }"
-SHORT_REACH = ("--timeout", "reach=4")
+ONLY_UDP = ("--timeout", "reach=4", "-k", "udp")
 
 ROUTED = fault(
     "routed-within-network",
@@ -45,7 +45,7 @@ UDP_CHANGED = fault(
     "long datagrams arrive with other content than was sent",
     "primary-l2/tcp-and-udp",
     message=r"udp \S+ -> \S+: payload changed: sent .*, came back",
-    run_options=SHORT_REACH,
+    run_options=ONLY_UDP,
 )
 
 
@@ -60,8 +60,8 @@ UDP_LOST = fault(
     "udp-lost",
     "datagrams are lost within the network",
     "primary-l2/tcp-and-udp",
-    message=r"udp \S+ -> \S+",
-    run_options=SHORT_REACH,
+    message=r"udp \S+ -> \S+: .* came back from the client 0 bytes",
+    run_options=ONLY_UDP,
 )
 
 
