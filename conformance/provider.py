@@ -76,7 +76,7 @@ def _call(arguments: Sequence[str], own_session: bool = False) -> subprocess.Com
     except OSError as error:
         raise ProviderFailed(f"the lab's command cannot be run: {error}") from error
     if answer.returncode == _WRONG_USE:
-        raise UsageProblem(f"--lab-name: {_said(answer, lines=1)}")
+        raise UsageProblem(f"--lab-name: {_said(answer, lines=1).removeprefix('Error: ')}")
     return answer
 
 

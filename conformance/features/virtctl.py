@@ -23,6 +23,7 @@ def virtctl_version(program: str, api: Api) -> tuple[bool | None, str]:
             [program, "version", "--client"],
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=api.timeouts["virtctl"],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -39,11 +40,17 @@ def virtctl_version(program: str, api: Api) -> tuple[bool | None, str]:
 def judge(program: str, said: str) -> tuple[bool | None, str]:
     """Read what ``virtctl version --client`` printed."""
     found = _VERSION.search(said)
+    if found is None and "version" not in said.lower():
+        return False, f"{program} does not answer `version` as virtctl does: {_plain(said)[:120] or 'nothing printed'}"
     if found is None:
         # A virtctl built from a branch gives no release; it runs, and that is all that can be said.
-        return True, f"{program} runs; its version is not a release: {said[:120] or 'nothing printed'}"
+        return True, f"{program} runs; its version is not a release: {_plain(said)[:120]}"
     version = (int(found[1]), int(found[2]))
     text = f"{found[1]}.{found[2]}{found[3]}"
     if (0, 0) < version < OLDEST:
         return False, f"{program} is {text}; at least {OLDEST[0]}.{OLDEST[1]} is needed"
     return True, f"{program} is {text}"
+
+
+def _plain(said: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in said)

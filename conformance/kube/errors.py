@@ -78,9 +78,8 @@ class Unreachable(ApiError):
         self.call = call
         self.server = server
         self.why = why
-        super().__init__(
-            f"{call}: no answer from {server}: {why}; check that the kubeconfig's server is up and reachable"
-        )
+        check = "certificate-authority is that server's" if "CERTIFICATE" in why else "server is up and reachable"
+        super().__init__(f"{call}: no answer from {server}: {why}; check that the kubeconfig's {check}")
 
 
 def refusal_of(action: Callable[[], object]) -> Refused | None:
