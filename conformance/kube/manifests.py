@@ -1,6 +1,6 @@
 """The objects that tests create, as pure functions: values in, dicts out. Each carries the label of its run.
 
-Shapes: KubeVirt's API (``facts`` in upstream's user guide), OVN-Kubernetes' ``k8s.ovn.org/v1``.
+Shapes: KubeVirt's ``kubevirt.io/v1``, OVN-Kubernetes' ``k8s.ovn.org/v1``.
 """
 
 from __future__ import annotations
