@@ -75,7 +75,7 @@ def _only_there(wire: Wire) -> Iterable[str]:
         leaving = f'iifname "{wire.tap}" ip daddr != {wire.subnet}'
         yield f"{leaving} icmp type echo-request drop"
         yield f"{leaving} tcp flags & (syn | ack) == syn drop"
-        yield f"{leaving} udp dport < 32768 drop"
+        yield f"{leaving} udp dport != 67 udp dport < 32768 drop"
 
 
 SWITCH_SHARED = fault(
