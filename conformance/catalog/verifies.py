@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 MARKER = "verifies"
 
@@ -15,4 +18,6 @@ def verifies(*ids: str) -> pytest.MarkDecorator:
     """
     if not ids:
         raise TypeError("verifies() needs at least one requirement's id, such as 'persistence/restart-keeps-address'")
+    import pytest  # late: the command begins with this package, and must be able to catch Ctrl-C from its first moment
+
     return pytest.mark.verifies(*ids)

@@ -29,8 +29,10 @@ def virtctl_version(program: str, api: Api) -> tuple[bool | None, str]:
             stdin=subprocess.DEVNULL,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return False, f"{program} cannot be run: {error}"
+    except subprocess.TimeoutExpired as error:
+        return False, f"{program} version --client does not end within {error.timeout:g} s"
+    except OSError as error:
+        return False, f"{program} cannot be run: {error.strerror}"
     said = " ".join((answer.stdout or answer.stderr).split())
     if answer.returncode != 0:
         return False, f"{program} version --client ended with status {answer.returncode}: {said[:200]}"
@@ -53,4 +55,4 @@ def judge(program: str, said: str) -> tuple[bool | None, str]:
 
 
 def _plain(said: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in said)
+    return "".join(character if character.isascii() and character.isprintable() else "?" for character in said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.kube.api import Api, Object
-from conformance.kube.describe import is_true, last_events, summary
+from conformance.kube.describe import condition, is_true, last_events, summary
 from conformance.kube.resources import VMIS, VMS
 from conformance.kube.waits import TimedOut, wait_until
 
@@ -61,7 +61,18 @@ def _outlast(api: Api, namespace: str, name: str) -> None:
     try:
         wait_until(api, VMS, name, namespace, lambda vm: _status(vm) not in TROUBLE, "vm-trouble", "way out of it")
     except TimedOut as error:
-        raise BootFailed(f"VirtualMachine {namespace}/{name} will not start: {_state(api, namespace, name)}") from error
+        why = _trouble(api, namespace, name) or _state(api, namespace, name)
+        raise BootFailed(f"VirtualMachine {namespace}/{name} will not start: {why}") from error
+
+
+def _trouble(api: Api, namespace: str, name: str) -> str | None:
+    """What KubeVirt says of a VM in trouble, with what to do where that is known."""
+    vm = api.find(VMS, name, namespace) or {}
+    said = condition(vm, "Synchronized") or condition(vm, "PodScheduled")
+    if said is None or not said.get("message"):
+        return None
+    hint = "; name another image with --image" if "ImagePull" in _status(vm) else ""
+    return f"{_status(vm)}: {' '.join(str(said['message']).split())}{hint}"
 
 
 def _state(api: Api, namespace: str, name: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from conformance.machines.vm import VirtualMachine
+from conformance.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from conformance.tenancy.tenant import Tenant
@@ -68,7 +68,4 @@ def all_ready(*groups: Group) -> None:
 
     Raises what the first VM that does not get ready raises.
     """
-    machines = [machine for group in groups for machine in group]
-    with ThreadPoolExecutor(max_workers=len(machines)) as waiting:
-        for done in [waiting.submit(machine.wait_ready) for machine in machines]:
-            done.result()
+    side_by_side([machine.wait_ready for group in groups for machine in group])
