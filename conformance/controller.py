@@ -89,6 +89,8 @@ class Controller:
         else:
             # Kept before it is up: what was begun is taken down, also when Ctrl-C comes in between.
             self._lab = lab
+            if self._values.udn_install_missing:
+                lab.install_missing()
         provided = lab.up()
         options.merge(self._values, provided.run_options)
         options.check(self._values)

@@ -50,6 +50,7 @@ OPTIONS: tuple[Option, ...] = (
     _text("--kubeconfig", "FILE", "the cluster to test; without it, the lab"),
     _text("--context", "NAME", "context of the kubeconfig; its current one by default"),
     _switch("--lab", "test the lab: bring it up for the run unless it is up, and take it down again"),
+    _switch("--install-missing", "install what the lab needs of the system by apt, after listing it (as root)"),
     _text("--lab-name", "NAME", "which lab, when there are several (default: default)"),
     _many("--profile", "NAME", "only the requirements of this profile (repeatable)"),
     _many("--require", "ID", "only this requirement, or those that match a pattern such as '*/mtu*' (repeatable)"),

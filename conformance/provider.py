@@ -39,6 +39,11 @@ class Lab:
     def __init__(self, name: str | None = None) -> None:
         self._name = ("--name", name) if name else ()
 
+    def install_missing(self) -> None:
+        """Install what the lab needs of the system; it lists it first, on this terminal. Raises ProviderFailed."""
+        if subprocess.run(command(["preflight", "--install"]), stdin=subprocess.DEVNULL, check=False).returncode != 0:
+            raise ProviderFailed("the lab cannot run on this machine; see above for what is missing")
+
     def up(self) -> Provided:
         """Bring the lab up unless it is; raises ProviderFailed, or UsageProblem for a name that cannot be."""
         ours = not self.running()

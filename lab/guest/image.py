@@ -10,9 +10,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ from lab.guest.initramfs import Initramfs
 
 HERE = Path(__file__).parent
 FILES = HERE / "files"
-_KEPT = 3  # images: labs of an older checkout may still start guests
+_KEPT_SECONDS = 7 * 86400  # since it was last asked for: labs of an older checkout may still start guests
 _INPUTS = (HERE / "image.yaml", HERE / "image.py", HERE / "initramfs.py", HERE / "kernel.py")
 
 
@@ -53,6 +55,7 @@ def ensure(cache: Path = CACHE) -> GuestImage:
             if not target.is_dir():
                 _build(target)
                 _prune(cache)
+    os.utime(target)
     return GuestImage(target / "vmlinux", target / "initramfs", key)
 
 
@@ -95,9 +98,9 @@ def _build(target: Path) -> None:
 
 
 def _prune(cache: Path) -> None:
-    images = sorted(cache.glob("guest-*/"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for old in images[_KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
+    for image in cache.glob("guest-*/"):
+        if time.time() - image.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(image, ignore_errors=True)
 
 
 def _assemble(recipe: dict[str, Any], root: Path) -> Initramfs:
