@@ -16,7 +16,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Discovered:
-    """A kind, in its group's preferred version, and what can be done with its objects."""
+    """A kind, in its group's preferred version or else the next that serves it, and what can be done with its objects."""
 
     resource: Resource
     verbs: frozenset[str]
@@ -25,12 +25,19 @@ class Discovered:
 async def discover(client: Client) -> list[Discovered]:
     """Every kind that the server serves. A group that does not answer is left out; the next call may find it."""
     core, groups = await asyncio.gather(client.request("GET", "/api/v1"), client.request("GET", "/apis"))
-    versions = [group["preferredVersion"]["groupVersion"] for group in groups.get("groups") or ()]
+    versions = [version for group in groups.get("groups") or () for version in _versions(group)]
     lists = await asyncio.gather(*(_of_group(client, version) for version in versions))
-    found = _parse("v1", core)
-    for version, answer in zip(versions, lists, strict=True):
-        found.extend(_parse(version, answer))
-    return found
+    found: dict[tuple[str, str], Discovered] = {}
+    for version, answer in [("v1", core), *zip(versions, lists, strict=True)]:
+        for kind in _parse(version, answer):
+            found.setdefault((kind.resource.group, kind.resource.kind), kind)
+    return list(found.values())
+
+
+def _versions(group: Object) -> list[str]:
+    """A group's versions, the preferred one first."""
+    preferred = group["preferredVersion"]["groupVersion"]
+    return list(dict.fromkeys([preferred, *(version["groupVersion"] for version in group.get("versions") or ())]))
 
 
 async def _of_group(client: Client, group_version: str) -> Object:

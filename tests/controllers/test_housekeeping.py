@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.resources import CONFIG_MAPS, ENDPOINT_SLICES, ENDPOINTS, NAMESPACES, PODS, SERVICE_ACCOUNTS, SERVICES
+from lab.resources import (
+    CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    ENDPOINTS,
+    IPAM_CLAIMS,
+    NAMESPACES,
+    PODS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+)
 from tests.controllers.cluster import Cluster, condition, pod
 from tests.controllers.conftest import Run
 
@@ -25,6 +34,19 @@ def test_a_namespace_is_furnished(run: Run) -> None:
         await cluster.until(SERVICE_ACCOUNTS, "default", "h-new", bool)
         found = await cluster.until(CONFIG_MAPS, "kube-root-ca.crt", "h-new", bool)
         assert found["data"]["ca.crt"].startswith("-----BEGIN CERTIFICATE-----")
+
+    run(story)
+
+
+def test_a_namespace_is_emptied_of_kinds_in_any_version(run: Run) -> None:
+    async def story(cluster: Cluster) -> None:
+        # Of its group, v1 is the preferred version, and has no such kind.
+        await cluster.namespace("h-claims", labelled=False)
+        claim = {"metadata": {"name": "left", "namespace": "h-claims"}, "spec": {"network": "some", "interface": ""}}
+        await cluster.client.create(IPAM_CLAIMS, claim)
+        await cluster.client.delete(NAMESPACES, "h-claims")
+        await cluster.gone(NAMESPACES, "h-claims")
+        assert (await cluster.client.list(IPAM_CLAIMS, "h-claims"))["items"] == []
 
     run(story)
 
