@@ -16,7 +16,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Discovered:
-    """A kind, in its group's preferred version or else the next that serves it, and what can be done with its objects."""
+    """A kind, in the first of its group's versions that serves it, and what can be done with its objects."""
 
     resource: Resource
     verbs: frozenset[str]
