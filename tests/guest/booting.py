@@ -54,7 +54,7 @@ class Terminal:
     def run_until(self, command: str, wanted: str) -> str:
         """Run a command again and again until ``wanted`` is in its output: for what goes on behind the prompt."""
         loop = (
-            f'for i in $(seq 100); do out="$({command})"; case "$out" in *\'{wanted}\'*) break;; esac; sleep 0.1; done'
+            f'for i in $(seq 600); do out="$({command})"; case "$out" in *\'{wanted}\'*) break;; esac; sleep 0.1; done'
         )
         return self.run(f'{loop}; echo "$out"')
 

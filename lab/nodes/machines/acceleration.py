@@ -34,8 +34,9 @@ class Accelerator:
         """QEMU's arguments."""
         if self.kind == "kvm":
             return ["-accel", "kvm", "-cpu", "host"]
-        # A small cache of translated code: four guests at a time share a small machine.
-        return ["-accel", "tcg,tb-size=64", "-cpu", "max"]
+        # A small cache of translated code: several guests share a small machine. A plain processor: the kernel boots
+        # an eighth faster on it than on `max`, with fewer features to patch itself for. rdrand seeds its randomness.
+        return ["-accel", "tcg,tb-size=64", "-cpu", "qemu64,+rdrand"]
 
 
 async def accelerator(image: GuestImage, cache: Path = CACHE) -> Accelerator:
