@@ -155,7 +155,7 @@ def test_the_source_that_the_observer_sees_is_told(client, server):
     client.tell("nft add table ip nat; nft add chain ip nat c '{ type nat hook postrouting priority 100; }'")
     client.tell("ip address add 10.9.0.77/24 dev eth0; nft add rule ip nat c snat to 10.9.0.77")
     try:
-        assert source_seen_by(server, client, port=5007) == "10.9.0.77"
+        assert source_seen_by(server, client) == "10.9.0.77"
     finally:
         client.tell("nft delete table ip nat; ip address del 10.9.0.77/24 dev eth0")
 

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 
 ESTABLISHED = "01"
+SYN_RECEIVED = "03"
 LISTENING = "0A"
 
 
