@@ -18,7 +18,7 @@ _OFFLOADS = (
 )
 _BOARD = "q35,hpet=off,smbus=off,sata=off,usb=off,vmport=off"
 # quiet: the console belongs to the login. The rest spares an emulated processor work that is of no use in a lab.
-_KERNEL_LINE = "console=ttyS0 quiet loglevel=1 panic=-1 tsc=unstable no_timer_check mitigations=off"
+_KERNEL_LINE = "console=ttyS0 quiet loglevel=1 panic=-1 tsc=unstable no_timer_check mitigations=off cryptomgr.notests"
 _FIRST_SLOT = 4
 
 
