@@ -12,7 +12,6 @@ from conformance.traffic.background import background
 from conformance.traffic.listener import wait_open
 from conformance.traffic.peers import Peer, line
 
-
 # A session that NAT breaks half-way is still seen, by the address that its first packet came from.
 BEGUN = (ESTABLISHED, SYN_RECEIVED)
 PORTS = range(20000, 30000)
