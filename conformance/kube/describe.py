@@ -41,14 +41,16 @@ def summary(obj: Object | None) -> str:
 
 
 def last_events(api: Api, obj_name: str, namespace: str | None, count: int = LAST_EVENTS) -> str:
-    """The newest events about an object, in one line; empty when there are none or they cannot be read."""
+    """The newest events about an object, warnings first, in one line; empty when none can be read."""
     try:
         found = api.list(EVENTS, namespace, fields=f"involvedObject.name={obj_name}")
     except ApiError as error:
         # Only context for another error: it must not hide that one.
         return f"events unreadable: {error}"
     found.sort(key=event_time)
-    return "; ".join(event_text(event) for event in found[-count:])
+    newest = found[-count:]
+    newest.sort(key=lambda event: event.get("type") != "Warning")
+    return "; ".join(event_text(event) for event in newest)
 
 
 def event_time(event: Object) -> str:

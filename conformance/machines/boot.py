@@ -5,27 +5,26 @@ from __future__ import annotations
 from conformance.kube.api import Api, Object
 from conformance.kube.describe import condition, is_true, last_events, summary
 from conformance.kube.resources import VMIS, VMS
-from conformance.kube.waits import TimedOut, wait_until
+from conformance.kube.waits import TimedOut
+from conformance.machines.trouble import wait_unless
+from conformance.verdicts import Blocked
 
-#: KubeVirt's printable statuses of a VM that does not start; each may pass by itself, so it has to last.
-TROUBLE = frozenset(
-    {
-        *("ErrImagePull", "ImagePullBackOff", "CrashLoopBackOff", "ErrorUnschedulable"),
-        *("ErrorPvcNotFound", "DataVolumeError"),
-    }
+#: KubeVirt's printable statuses of a VM that does not start, for reasons that no network has to do with.
+NO_FAULT_OF_NETWORKS = frozenset(
+    {*("ErrImagePull", "ImagePullBackOff", "ErrorUnschedulable"), *("ErrorPvcNotFound", "DataVolumeError")}
 )
+TROUBLE = NO_FAULT_OF_NETWORKS | {"CrashLoopBackOff"}
 
 
 class BootFailed(AssertionError):
     """A VM will not run; one line with its status and the reason."""
 
 
-class _InTrouble(Exception):
-    pass
-
-
 def wait_running(api: Api, namespace: str, name: str) -> Object:
-    """The VMI, once it is Running and Ready; raises ``TimedOut``, or ``BootFailed`` when it plainly will not."""
+    """The VMI, once it is Running and Ready.
+
+    Raises ``TimedOut``; when it plainly will not run, ``Blocked`` or ``BootFailed``, by what keeps it.
+    """
     running: list[Object] = []
 
     def runs(vm: Object) -> bool:
@@ -35,19 +34,19 @@ def wait_running(api: Api, namespace: str, name: str) -> Object:
             return True
         if vmi is not None and vmi.get("status", {}).get("phase") == "Failed" and _status(vm) != "Stopping":
             raise BootFailed(f"VirtualMachine {namespace}/{name}: its VMI failed: {_state(api, namespace, name)}")
-        if _status(vm) in TROUBLE:
-            raise _InTrouble
         return False
 
-    while True:
-        try:
-            wait_until(api, VMS, name, namespace, runs, "vm-running", "running, ready VMI")
-        except _InTrouble:
-            _outlast(api, namespace, name)
-        except TimedOut as error:
-            raise TimedOut(f"{error}; VMI: {summary(api.find(VMIS, name, namespace))}") from None
-        else:
-            return running[-1]
+    def trouble(vm: Object) -> Exception | None:
+        if _status(vm) not in TROUBLE:
+            return None
+        why = f"VirtualMachine {namespace}/{name} will not start: {_said(vm) or _state(api, namespace, name)}"
+        return Blocked(why) if _status(vm) in NO_FAULT_OF_NETWORKS else BootFailed(why)
+
+    try:
+        wait_unless(api, VMS, (namespace, name), runs, trouble, "vm-running", "running, ready VMI")
+    except TimedOut as error:
+        raise TimedOut(f"{error}; VMI: {summary(api.find(VMIS, name, namespace))}") from None
+    return running[-1]
 
 
 def is_running(vmi: Object) -> bool:
@@ -56,18 +55,8 @@ def is_running(vmi: Object) -> bool:
     return phase == "Running" and is_true(vmi, "Ready") and "deletionTimestamp" not in vmi["metadata"]
 
 
-def _outlast(api: Api, namespace: str, name: str) -> None:
-    """Return when the trouble passes; raise ``BootFailed`` when it lasts."""
-    try:
-        wait_until(api, VMS, name, namespace, lambda vm: _status(vm) not in TROUBLE, "vm-trouble", "way out of it")
-    except TimedOut as error:
-        why = _trouble(api, namespace, name) or _state(api, namespace, name)
-        raise BootFailed(f"VirtualMachine {namespace}/{name} will not start: {why}") from error
-
-
-def _trouble(api: Api, namespace: str, name: str) -> str | None:
+def _said(vm: Object) -> str | None:
     """What KubeVirt says of a VM in trouble, with what to do where that is known."""
-    vm = api.find(VMS, name, namespace) or {}
     said = condition(vm, "Synchronized") or condition(vm, "PodScheduled")
     if said is None or not said.get("message"):
         return None
@@ -78,7 +67,8 @@ def _trouble(api: Api, namespace: str, name: str) -> str | None:
 def _state(api: Api, namespace: str, name: str) -> str:
     vm, vmi = api.find(VMS, name, namespace), api.find(VMIS, name, namespace)
     events = last_events(api, name, namespace)
-    return f"VM: {summary(vm)}; VMI: {summary(vmi)}" + (f"; events: {events}" if events else "")
+    # What went wrong stands in an event, if anywhere: first, because a report's line has an end.
+    return (f"{events}; " if events else "") + f"VM: {summary(vm)}; VMI: {summary(vmi)}"
 
 
 def _status(vm: Object) -> str:

@@ -14,6 +14,7 @@ from conformance.kube.api import Api, Object
 from conformance.kube.describe import condition, last_events, summary
 from conformance.kube.resources import MIGRATIONS, PODS, VMIS
 from conformance.kube.waits import TimedOut, wait_until
+from conformance.verdicts import Blocked
 
 SUCCEEDED, FAILED = "Succeeded", "Failed"
 FINAL = (SUCCEEDED, FAILED)
@@ -46,7 +47,7 @@ class Migration:
 
 
 def follow_migration(api: Api, namespace: str, name: str, vmi: str) -> Migration:
-    """Wait for a migration's end and check what it left; raises ``MigrationFailed``."""
+    """Wait for a migration's end and check what it left; raises ``MigrationFailed``, ``Blocked`` without a target."""
     done = _wait_placed(api, namespace, name)
     if _phase(done) not in FINAL:
         try:
@@ -113,7 +114,7 @@ def _wait_placed(api: Api, namespace: str, name: str) -> Object:
             "pod-scheduled",
             "target pod on a node",
         )
-    except TimedOut as error:
+    except TimedOut:
         migration = api.get(MIGRATIONS, name, namespace)
         pod = _find_target_pod(api, namespace, migration)
         scheduled = condition(pod, "PodScheduled") if pod else None
@@ -121,10 +122,10 @@ def _wait_placed(api: Api, namespace: str, name: str) -> Object:
             return migration
         text = " ".join(str(scheduled.get("message", "")).split())
         api.delete(MIGRATIONS, name, namespace)
-        raise MigrationFailed(
+        raise Blocked(
             f"migration {namespace}/{name}: no node takes its target pod ({scheduled.get('reason')}: {text}); "
             "the migration was cancelled"
-        ) from error
+        ) from None
 
 
 def _find_target_pod(api: Api, namespace: str, migration: Object) -> Object | None:

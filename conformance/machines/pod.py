@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from conformance.evidence import step
 from conformance.kube.api import Api, Object, Selection
+from conformance.kube.describe import condition
 from conformance.kube.execute import execute
 from conformance.kube.resources import EVENTS, PODS
-from conformance.kube.waits import Deadline, TimedOut, follow, wait_for_event, wait_gone, wait_until
+from conformance.kube.waits import Deadline, TimedOut, follow, wait_for_event, wait_gone
 from conformance.machines.parse import ping as parse
 from conformance.machines.pod_networks import PodNetwork, default_interface, default_network, primary_network
+from conformance.machines.trouble import wait_unless
+from conformance.verdicts import Blocked
 
 # The kubelet's event for a container that runs.
 STARTED = "Started"
+NO_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName"})
 PING_COUNT = 3
 PING_DEADLINE = 10
 
@@ -62,9 +66,10 @@ class Pod:
         return default_interface(self.read())
 
     def wait_running(self) -> None:
-        """Until it runs; ``TimedOut`` tells its last state and events."""
+        """Until it runs; ``TimedOut`` tells its last state and events, ``Blocked`` why it plainly will not start."""
         with step(f"wait until pod {self} runs"):
-            wait_until(self.api, PODS, self.name, self.namespace, _running, "pod-running", "phase Running")
+            place = (self.namespace, self.name)
+            wait_unless(self.api, PODS, place, _running, _trouble, "pod-running", "phase Running")
 
     def starts_unless(self, reason: str) -> bool:
         """Whether its container starts; ``False`` once an event with that reason came instead."""
@@ -106,3 +111,17 @@ class Pod:
 
 def _running(pod: Object) -> bool:
     return str(pod.get("status", {}).get("phase")) == "Running"
+
+
+def _trouble(pod: Object) -> Blocked | None:
+    """That no node takes it, or that its image is not to be had: no network is to blame for either."""
+    pod_name = f"Pod {pod['metadata']['namespace']}/{pod['metadata']['name']} will not start"
+    scheduled = condition(pod, "PodScheduled") or {}
+    if scheduled.get("reason") == "Unschedulable":
+        return Blocked(f"{pod_name}: Unschedulable: {' '.join(str(scheduled.get('message', '')).split())}")
+    for container in pod.get("status", {}).get("containerStatuses") or []:
+        waiting = container.get("state", {}).get("waiting") or {}
+        if waiting.get("reason") in NO_IMAGE:
+            said = " ".join(str(waiting.get("message", "")).split())
+            return Blocked(f"{pod_name}: {waiting['reason']}: {said}; name another image with --pod-image")
+    return None

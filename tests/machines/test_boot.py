@@ -12,6 +12,7 @@ from conformance.kube.api import Api
 from conformance.kube.waits import TimedOut
 from conformance.machines.boot import BootFailed, wait_running
 from conformance.timeouts import Timeouts
+from conformance.verdicts import Blocked
 from tests.kube.small_api import SmallApi
 
 VMS = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines"
@@ -52,8 +53,11 @@ def test_a_vm_that_runs_is_waited_for(server):
         assert running.result(10)["status"]["phase"] == "Running"
 
 
-@pytest.mark.parametrize("status", ["ErrImagePull", "CrashLoopBackOff", "ErrorUnschedulable"])
-def test_trouble_that_lasts_ends_the_wait_early(server, status):
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [("ErrImagePull", Blocked), ("CrashLoopBackOff", BootFailed), ("ErrorUnschedulable", Blocked)],
+)
+def test_trouble_that_lasts_ends_the_wait_early(server, status, error):
     put_vm(server, status)
     put_vmi(
         server,
@@ -61,7 +65,7 @@ def test_trouble_that_lasts_ends_the_wait_early(server, status):
         {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no\nnode"},
     )
     limits = {"vm-trouble": 0.3, "vm-running": 60}
-    with pytest.raises(BootFailed) as caught:
+    with pytest.raises(error) as caught:
         wait_running(api_of(server, **limits), "ns", "vm")
     assert str(caught.value) == (
         f"VirtualMachine ns/vm will not start: VM: printableStatus {status}; VMI: phase Scheduling; "

@@ -9,6 +9,7 @@ import pytest
 from conformance.kube.api import Api
 from conformance.machines.migration import MigrationFailed, follow_migration, judge
 from conformance.timeouts import Timeouts
+from conformance.verdicts import Blocked
 from tests.kube.small_api import SmallApi
 
 GROUP = "/apis/kubevirt.io/v1/namespaces/ns"
@@ -93,9 +94,7 @@ def test_a_target_that_no_node_takes_is_told_early_and_cancelled(api, server):
     server.put(
         PODS, {"metadata": {"name": "t", "namespace": "ns", "labels": labels}, "status": {"conditions": [condition]}}
     )
-    with pytest.raises(
-        MigrationFailed, match=r"no node takes its target pod \(Unschedulable: 0/3 nodes\); .*cancelled"
-    ):
+    with pytest.raises(Blocked, match=r"no node takes its target pod \(Unschedulable: 0/3 nodes\); .*cancelled"):
         follow_migration(api, "ns", "move", "vm")
     assert (MIGRATIONS, "move") not in server.objects
 
