@@ -22,6 +22,7 @@ from lab.nodes.machines.monitor import MachineError, Monitor
 
 _LOG = logging.getLogger(__name__)
 _BUTTON_PAUSE = 1.0  # seconds between two presses: a guest that is still booting misses the first
+_CLOSE_LIMIT = 5.0  # seconds for the last words of a monitor and a console
 _SHUT_DOWN_BY_GUEST = "guest-shutdown"
 
 
@@ -167,13 +168,19 @@ class Machine:
 
     async def _wait(self) -> None:
         status = await self._process.wait()
-        # QEMU's last events may still be on their way through the monitor.
-        await self.monitor.close()
-        await asyncio.sleep(0)
-        await self.console.close()
-        for task in self._tasks[1:]:
-            task.cancel()
-        self._ended.set_result(self._end(status))
+        try:
+            async with asyncio.timeout(_CLOSE_LIMIT):
+                # QEMU's last events may still be on their way through the monitor.
+                await self.monitor.close()
+                await asyncio.sleep(0)
+                await self.console.close()
+        except Exception as error:
+            # A monitor that was still being connected may refuse, or never answer; the machine has ended all the same.
+            _LOG.info("%s: closing what a machine left: %r", self.spec.name, error)
+        finally:
+            for task in self._tasks[1:]:
+                task.cancel()
+            self._ended.set_result(self._end(status))
 
     def _end(self, status: int) -> End:
         if status < 0:
