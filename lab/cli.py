@@ -12,15 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import aiohttp
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from lab import preflight
 from lab.config import LabConfig
-from lab.faults import definitions
-from lab.refusals import Refused
+
+# All else is loaded by the command that needs it: `up` waits for what is loaded here.
 
 EXIT_CODES = """
 Exit status: 0 done (also: already up, already down) · 1 failed, with one line that says why · 2 wrong use ·
@@ -93,6 +90,9 @@ def down(name: Name = "default") -> None:
 @app.command(epilog=EXIT_CODES)
 def status(name: Name = "default", as_json: AsJson = False) -> None:
     """Tell how a lab is. Exit status 0 when it is up, 3 when it is not."""
+    from rich.console import Console
+    from rich.table import Table
+
     from lab.overview import Overview, overview
 
     def show(made: Overview) -> None:
@@ -169,6 +169,11 @@ def supervise(
 @faults.command("list", epilog=EXIT_CODES)
 def list_faults(name: Name = "default", as_json: AsJson = False) -> None:
     """Tell which faults there are, what each breaks, and which are planted."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from lab.faults import definitions
+
     planted = definitions.planted(LabConfig.new(name, 0).state)
     known = definitions.all_faults()
     if as_json:
@@ -183,6 +188,8 @@ def list_faults(name: Name = "default", as_json: AsJson = False) -> None:
 @faults.command(epilog=EXIT_CODES)
 def plant(fault: Annotated[str, typer.Argument(help="Its name.")], name: Name = "default") -> None:
     """Plant a fault; it works from the lab's next decision on."""
+    from lab.faults import definitions
+
     state = _present(name).state
     _told(lambda: definitions.plant(state, fault))
 
@@ -194,6 +201,8 @@ def lift(
     every: Annotated[bool, typer.Option("--all", help="Lift all.")] = False,
 ) -> None:
     """Lift a fault, or all."""
+    from lab.faults import definitions
+
     state = _present(name).state
     if every == (fault is not None):
         raise typer.BadParameter("name one fault, or say --all")
@@ -213,6 +222,11 @@ def _present(name: str) -> LabConfig:
 
 
 def _told(change: Callable[[], None]) -> None:
+    import aiohttp
+
+    from lab.faults import definitions
+    from lab.refusals import Refused
+
     try:
         change()
     except (definitions.UnknownFault, definitions.NotPlanted) as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 from lab import leftovers, state
 from lab.config import GUEST_IMAGE, OUTSIDE_HOST, POD_IMAGE, LabConfig
 from lab.lock import LabLock, Locked
-from lab.processes import MARK, wait_end
+from lab.processes import MARK, NO_AUTHORITIES, wait_end
 
 STOP_LIMIT = 30.0  # seconds for a supervisor to take its lab down
 
@@ -123,7 +123,7 @@ def _start(config: LabConfig, lock: LabLock) -> tuple[subprocess.Popen[bytes], i
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, MARK: config.name},
+                env={**os.environ, **NO_AUTHORITIES, MARK: config.name},
                 pass_fds=(lock.descriptor, report),
                 start_new_session=True,
             )

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "UDN_LAB"
+#: For the lab's own processes: they trust the lab's authority alone, and would each read the machine's at their start.
+NO_AUTHORITIES = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
 GRACE = 3.0  # seconds between SIGTERM and SIGKILL
 
 
@@ -139,7 +141,7 @@ class Processes:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, **(env or {}), MARK: self._lab},
+                env={**os.environ, **NO_AUTHORITIES, **(env or {}), MARK: self._lab},
                 start_new_session=True,
             )
         self._running[name] = process
