@@ -8,13 +8,15 @@ PROGRAMS = ("busybox", "ip", "ping", "awk", "sha256sum", "base64", "gzip", "sets
 #: By path, too: some busybox shells take their own applet before a program of that name.
 NETCATS = ("/usr/bin/nc", "/bin/nc", "nc", "netcat", "ncat", "/usr/bin/ncat", "nc.openbsd", "nc.traditional")
 
-#: One command for all: who we are, what there is, and what the programs with variants say of themselves.
+_SAID = "said="
+#: One command for all: who we are, what there is, and what the programs with variants say of themselves. Few processes,
+#: and `--help` only where `-h` is not understood: an emulated guest takes its time for each.
 PROBE = (
     "echo uid=$(id -u); "
     f"for tool in {' '.join(PROGRAMS)}; do command -v $tool >/dev/null 2>&1 && echo has=$tool; done; "
     f"for tool in ping {' '.join(NETCATS)}; do command -v $tool >/dev/null 2>&1 || continue; "
-    "case $tool in ping) flags=-h;; *) flags='-h --help';; esac; "
-    'for flag in $flags; do $tool $flag </dev/null 2>&1 | head -n 60 | sed "s,^,$tool: ,"; done; done'
+    f'echo {_SAID}$tool; said=$($tool -h </dev/null 2>&1); echo "$said"; '
+    "case $tool$said in ping*|*[Uu]sage*) ;; *) $tool --help </dev/null 2>&1;; esac; done"
 )
 
 
@@ -38,15 +40,8 @@ class Tools:
 
 def read_tools(text: str) -> Tools:
     """Read what ``PROBE`` printed."""
-    programs: set[str] = set()
-    help_texts: dict[str, list[str]] = {}
-    root = False
-    for line in text.splitlines():
-        if line.startswith("has="):
-            programs.add(line.removeprefix("has="))
-        elif line.startswith("uid="):
-            root = line == "uid=0"
-        else:
-            tool, _, said = line.partition(": ")
-            help_texts.setdefault(tool, []).append(said)
-    return Tools(frozenset(programs), {tool: "\n".join(lines) for tool, lines in help_texts.items()}, root)
+    head, *sections = f"\n{text}".split(f"\n{_SAID}")
+    lines = head.splitlines()
+    programs = frozenset(line.removeprefix("has=") for line in lines if line.startswith("has="))
+    said = {tool: told for tool, _, told in (section.partition("\n") for section in sections)}
+    return Tools(programs, said, root="uid=0" in lines)
