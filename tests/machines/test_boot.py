@@ -54,7 +54,7 @@ def test_a_vm_that_runs_is_waited_for(server):
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("status", "error"),
     [("ErrImagePull", Blocked), ("CrashLoopBackOff", BootFailed), ("ErrorUnschedulable", Blocked)],
 )
 def test_trouble_that_lasts_ends_the_wait_early(server, status, error):
