@@ -138,7 +138,9 @@ class PodNetworks:
         name = network_port(pod, attachment)
         addresses, holder = await self._leases.take(pool, owner_of(pod), request, pod)
         facts = {"network": definition.network, "namespace": pod["metadata"]["namespace"], "pod": uid, "port": name}
-        if self._lines.get(name) and not self._faults.decide("addresses.keep-on-migration", True, **facts):
+        known = self._lines.get(name)
+        moves = known is not None and bool(known.users - {uid})
+        if moves and not self._faults.decide("addresses.keep-on-migration", True, **facts):
             addresses = self._leases.again(pool, holder)
         mac = self._faults.decide("mac.of", self._mac(definition.network, holder, addresses, request, name), **facts)
         port = Port(
