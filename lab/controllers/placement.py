@@ -1,7 +1,8 @@
 """Where a pod may run: the scheduler's rules as pure functions, with the reasons that Kubernetes gives.
 
-Node selector, required node affinity, taints, required pod affinity and anti-affinity. Preferred terms are not
-weighed; among the nodes that fit, the one with the fewest pods is taken.
+Node selector, required node affinity, taints, required pod affinity and anti-affinity. Among the nodes that fit, the
+one is taken that preferred pod affinity and anti-affinity speak for most, and of these the one with the fewest pods.
+Preferred node affinity is not weighed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ NOT_AFFINE = "node(s) didn't match pod affinity rules"
 NOT_APART = "node(s) didn't match pod anti-affinity rules"
 KEPT_OUT = "node(s) didn't satisfy existing pods anti-affinity rules"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _FINISHED = ("Succeeded", "Failed")
 
 
@@ -48,7 +50,8 @@ def choose(pod: Object, nodes: Sequence[Object], pods: Iterable[Object], namespa
             f"{total} Preemption is not helpful for scheduling."
         )
     load = Counter(other["spec"]["nodeName"] for other in placed)
-    return min((load[_name(node)], _name(node)) for node in fitting)[1]
+    wishes = {_name(node): preference(pod, node, nodes, placed, namespaces) for node in fitting}
+    return min((-wishes[_name(node)], load[_name(node)], _name(node)) for node in fitting)[2]
 
 
 def refusal(
@@ -82,6 +85,25 @@ def matches_node(pod: Object, node: Object) -> bool:
         for choice in required.get("nodeSelectorTerms") or ()
         if choice.get("matchExpressions") or choice.get("matchFields")
     )
+
+
+def preference(
+    pod: Object, node: Object, nodes: Sequence[Object], placed: Sequence[Object], namespaces: Mapping[str, Object]
+) -> int:
+    """How much speaks for a node: the weights of preferred pod affinity, less those of anti-affinity.
+
+    Both of the pod's own terms and of those by which the pods on the node speak of it, as Kubernetes' scheduler does.
+    """
+    by_name = {_name(other): other for other in nodes}
+    weight = 0
+    for kind, sign in (("podAffinity", 1), ("podAntiAffinity", -1)):
+        for other in placed:
+            for owner, subject in ((pod, other), (other, pod)):
+                for wish in _affinity(owner, kind).get(_PREFERRED) or ():
+                    term = wish["podAffinityTerm"]
+                    if _selected(term, owner, subject, namespaces) and _same_domain(term, node, other, by_name):
+                        weight += sign * int(wish["weight"])
+    return weight
 
 
 def finished(pod: Object) -> bool:

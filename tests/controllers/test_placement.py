@@ -87,6 +87,17 @@ def test_pods_that_want_to_be_apart() -> None:
         place(pod("c", affinity=apart(app="x")), one, two)
 
 
+@pytest.mark.parametrize(("kind", "taken"), [("podAntiAffinity", "w1"), ("podAffinity", "w2")])
+def test_a_preference_outweighs_the_emptier_node_and_forbids_none(kind: str, taken: str) -> None:
+    term = {"labelSelector": {"matchLabels": {"app": "x"}}, "topologyKey": HOSTNAME}
+    wish = {kind: {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}}
+    other = pod("a", on="w2", labels={"app": "x"})
+    load = [pod("b", on="w1" if kind == "podAntiAffinity" else "w2"), pod("c", on="w1")]
+
+    assert place(pod("d", labels={"app": "x"}, affinity=wish), other, *load) == taken
+    assert place(pod("e", affinity=wish, nodeSelector={HOSTNAME: "w2"}), other) == "w2"
+
+
 def test_a_pod_that_keeps_others_out() -> None:
     jealous = pod("a", on="w1", affinity=apart(app="x"))
     assert place(pod("b", labels={"app": "x"}), jealous, pod("c", on="w2"), pod("d", on="w2")) == "w2"
