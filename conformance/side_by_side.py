@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
 def side_by_side(calls: Iterable[Callable[[], T]]) -> list[T]:
-    """What the calls give, in their order, once all have ended; raises what the first of them raised.
+    """What the calls give, in their order; raises what the first that fails raises, as soon as it does.
 
-    On an interruption they are left behind, in threads that do not keep the process from ending.
+    What is still going on then, or when it is interrupted, is left behind, in threads that do not keep the process
+    from ending.
     """
     futures: list[Future[T]] = []
     for call in calls:
         future: Future[T] = Future()
         threading.Thread(target=_carry_out, args=(call, future), daemon=True).start()
         futures.append(future)
-    for future in futures:
-        future.exception()
+    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    for future in done:
+        future.result()
     return [future.result() for future in futures]
 
 

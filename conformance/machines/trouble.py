@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
-from conformance.kube.api import Api, Object
+from conformance.kube.api import Api, Object, Selection
 from conformance.kube.resources import Resource
-from conformance.kube.waits import Predicate, TimedOut, wait_until
+from conformance.kube.waits import Deadline, Predicate, follow, timed_out
 
 #: The error to end with while an object is in trouble; None while it is well. Each trouble may pass by itself.
 Trouble = Callable[[Object], Exception | None]
-
-
-class _InTrouble(Exception):
-    pass
 
 
 def wait_unless(
@@ -27,27 +24,24 @@ def wait_unless(
 ) -> Object:
     """The object at ``place`` (namespace, name) once ``reached`` holds.
 
-    Raises ``TimedOut``; trouble's own error when it is still there after the time-out ``vm-trouble``.
+    Raises ``TimedOut``; trouble's own error once the object was in trouble for the time-out ``vm-trouble`` in all:
+    a machine that crashes again and again is well in between.
     """
     namespace, name = place
-
-    def well(obj: Object) -> bool:
-        if reached(obj):
-            return True
-        if trouble(obj) is not None:
-            raise _InTrouble
-        return False
-
-    while True:
-        try:
-            return wait_until(api, resource, name, namespace, well, timeout, what)
-        except _InTrouble:
-            pass
-        try:
-            wait_until(
-                api, resource, name, namespace, lambda obj: trouble(obj) is None, "vm-trouble", "way out of trouble"
-            )
-        except TimedOut:
-            error = trouble(api.get(resource, name, namespace))
-            if error is not None:
-                raise error from None
+    selection = Selection(namespace, fields=f"metadata.name={name}")
+    deadline, patience = Deadline(api.timeouts[timeout]), api.timeouts["vm-trouble"]
+    seen: Object | None = None
+    error: Exception | None = None
+    while not deadline.passed and (error is None or patience > 0):
+        before, began = error, time.monotonic()
+        stage = Deadline(min(deadline.left, patience)) if before else deadline
+        for objects in follow(api, resource, selection, stage):
+            seen = objects.get((namespace, name))
+            if seen is not None and reached(seen):
+                return seen
+            error = trouble(seen) if seen is not None else None
+            if (error is None) is not (before is None):
+                break
+        if before is not None:
+            patience -= time.monotonic() - began
+    raise error or timed_out(api, resource, name, namespace, what, timeout, seen)
