@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from conformance.provider import Lab, ProviderFailed
 OK, UNPROVED, INTERRUPTED, USAGE, PREFLIGHT_FAILED = 0, 1, 2, 4, 10
 DEFAULT_LAB = "default"
 CLEAN = "without-faults"
+LOG_WIDTH = 200  # columns
 
 
 class Problem(Exception):
@@ -43,7 +45,8 @@ class Problem(Exception):
 
 def prove(arguments: Sequence[str]) -> int:
     """Run the command with its options; gives its exit status."""
-    console = Console()
+    # A log has no width of its own.
+    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     options = _parser().parse_args(list(arguments))
     matrix = Matrix(part=str(options.part) if options.part else None)
     try:

@@ -67,6 +67,16 @@ def without(keyword: str, *properties: str) -> Weaken:
     return weaken
 
 
+def both(one: Weaken, other: Weaken) -> Weaken:
+    """One after the other."""
+
+    def weaken(schema: Object) -> None:
+        one(schema)
+        other(schema)
+
+    return weaken
+
+
 def _schemas(schema: Object) -> Iterator[Object]:
     yield schema
     for inner in schema.get("properties", {}).values():
@@ -125,11 +135,18 @@ rule_fault(
     weaken=without_rules("MTU should be greater"),
 )
 rule_fault(
-    "any-topology-and-role",
-    "the API takes any word for a topology or a role",
+    "any-role",
+    "the API takes any word for a role",
     "udn-api/topology-and-role-values",
-    message=ACCEPTED + r".*'role'",
-    weaken=without("enum", "topology", "role"),
+    message=r"an invalid network \(role\) is accepted: .*'role': '(primary|Tertiary)'",
+    weaken=without("enum", "role"),
+)
+rule_fault(
+    "any-topology",
+    "the API takes any word for a topology, with any settings",
+    "udn-api/topology-and-role-values",
+    message=r"an invalid network \(Layer4\) is accepted: .*'topology': 'Layer4'",
+    weaken=both(without("enum", "topology"), without_rules("forbidden otherwise")),
 )
 rule_fault(
     "topology-without-its-settings",

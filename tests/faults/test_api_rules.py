@@ -31,7 +31,9 @@ def altered(tmp_path):
         ("malformed-subnets", "CIDR is invalid"),
         ("mtu-without-least", '"minimum": 576'),
         ("mtu-without-greatest", '"maximum": 65536'),
-        ("any-topology-and-role", '"Primary", "Secondary"'),
+        ("any-role", '"Primary", "Secondary"'),
+        ("any-topology", '"Layer2", "Layer3"'),
+        ("topology-without-its-settings", "forbidden otherwise"),
     ],
 )
 @pytest.mark.parametrize("crd", NETWORKS, ids=lambda crd: crd["spec"]["names"]["kind"])
