@@ -14,6 +14,8 @@ def main() -> None:
 
         cli.main()
     except KeyboardInterrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # another would end the ended process with another status
         print("udn-conformance: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
 

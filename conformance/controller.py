@@ -192,12 +192,21 @@ class Controller:
         if isinstance(excinfo.value, KeyboardInterrupt):
             self._say("\ninterrupted: results are written and what the run made is removed; this is not cut short")
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+    # The innermost of the wrappers: before all that write results, and able to catch what they raise.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
         """Decide the exit status, and write the results."""
         self._interrupts.hold_off()
-        if self._finished is not None:
-            return
+        if self._finished is None:
+            self._end(session, exitstatus)
+        try:
+            yield
+        except OSError as error:
+            # pytest's JUnit does not expect a full disk. Results that are not there must not look like success.
+            session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
+            self._say(f"results are incomplete: {error.filename or self._values.xmlpath}: {error.strerror}")
+
+    def _end(self, session: pytest.Session, exitstatus: int) -> None:
         if exitstatus == pytest.ExitCode.INTERRUPTED:
             self._late_reports()
         if exitstatus == pytest.ExitCode.OK and not any(r.verdict in CONCLUSIVE for r in self._stream.records):

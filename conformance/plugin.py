@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 
 import allure_commons
 import pytest
@@ -25,6 +26,7 @@ from conformance.testside import RUN, TestSide
 __all__ = ["RunContext", "run_context"]
 
 _SHOWN_PROBLEMS = 10
+_LEAST_ROOM = 2**20  # bytes: about what a run that finds nothing amiss writes
 _INDEX = pytest.StashKey[Index]()
 
 
@@ -132,3 +134,9 @@ def _clear(config: pytest.Config) -> None:
             (out / name).unlink(missing_ok=True)
         except OSError as error:
             raise pytest.UsageError(f"--out {out}: {name} cannot be replaced: {error.strerror}") from error
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out) as trial:
+            trial.write(bytes(_LEAST_ROOM))
+    except OSError as error:
+        raise pytest.UsageError(f"--out {out}: nothing can be written there: {error.strerror}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import suppress
 from typing import Any
 
 import allure_commons
@@ -46,17 +48,31 @@ class AllureSteps:
 
 
 class AllureRedaction:
-    """Takes secrets out of Allure's results before they are written: messages and traces come straight from pytest."""
+    """Stands around the writing of Allure's results.
 
-    @allure_commons.hookimpl(tryfirst=True)
-    def report_result(self, result: Any) -> None:
+    Takes secrets out of them before: messages and traces come straight from pytest. A disk that is full costs
+    results, not the run: what cannot be written at its end is told there.
+    """
+
+    @allure_commons.hookimpl(wrapper=True)
+    def report_result(self, result: Any) -> Generator[None, None, None]:
         """A test's result."""
         _clean(result)
+        with suppress(OSError):
+            yield
 
-    @allure_commons.hookimpl(tryfirst=True)
-    def report_container(self, container: Any) -> None:
+    @allure_commons.hookimpl(wrapper=True)
+    def report_container(self, container: Any) -> Generator[None, None, None]:
         """The fixtures around tests."""
         _clean(container)
+        with suppress(OSError):
+            yield
+
+    @allure_commons.hookimpl(wrapper=True)
+    def report_attached_data(self) -> Generator[None, None, None]:
+        """An attachment; redacted where it was made."""
+        with suppress(OSError):
+            yield
 
 
 def _clean(item: Any) -> None:

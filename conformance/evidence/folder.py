@@ -49,7 +49,15 @@ class TestFolder:
         self._starts: dict[str, float] = {}
 
     def receive(self, event: Event) -> None:
-        """Write one event down."""
+        """Write one event down; a disk that is full costs the evidence, and is noted, but not the test."""
+        try:
+            self._receive(event)
+        except OSError as error:
+            remark = f"evidence is incomplete: {error.filename or self.folder}: {error.strerror}"
+            if remark not in self.notes:
+                self.notes.append(remark)
+
+    def _receive(self, event: Event) -> None:
         match event:
             case StepStarted():
                 self._line(event.at, f"{event.title} …")
