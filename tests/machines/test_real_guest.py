@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -53,8 +54,10 @@ class Relay:
             threading.Thread(target=self._type, args=(client,), daemon=True).start()
 
     def _type(self, client: socket.socket) -> None:
-        while data := client.recv(1024):
-            os.write(self._serial, data)
+        # A client that is evicted leaves by a reset: it is gone, as at its end.
+        with contextlib.suppress(ConnectionResetError):
+            while data := client.recv(1024):
+                os.write(self._serial, data)
 
     def _pump(self) -> None:
         while True:
