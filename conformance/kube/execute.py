@@ -28,22 +28,23 @@ class Output:
     stderr: str
 
 
-def execute(api: Api, namespace: str, pod: str, command: Sequence[str], timeout: str = "command") -> Output:
-    """Run ``command`` (no shell) in the pod's first container.
+def execute(api: Api, namespace: str, pod: str, command: Sequence[str], timeout: str | float = "command") -> Output:
+    """Run ``command`` (no shell) in the pod's first container; ``timeout`` is a name, or seconds as they are.
 
     Raises:
         Refused: the API does not let the command run.
         Unreachable: no answer from the API server.
-        TimedOut: the command did not end within the time-out of that name.
+        TimedOut: the command did not end in that time.
     """
     call = Call("exec in", PODS, namespace, pod)
     query = urlencode([("stdout", "true"), ("stderr", "true"), *(("command", word) for word in command)])
     url = f"{api.server}{PODS.path(namespace, pod, 'exec')}?{query}"
+    seconds = api.timeouts[timeout] if isinstance(timeout, str) else timeout
     client = _open(api, call, url)
     try:
-        client.run_forever(timeout=api.timeouts[timeout])
+        client.run_forever(timeout=seconds)
         if client.is_open():
-            raise TimedOut(f"{namespace}/{pod}: {' '.join(command)} did not end within {api.timeouts[timeout]:g} s")
+            raise TimedOut(f"{namespace}/{pod}: {' '.join(command)} did not end within {seconds:g} s")
         stdout, stderr = client.read_stdout(timeout=0) or "", client.read_stderr(timeout=0) or ""
         return Output(_status(client), stdout, stderr)
     finally:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from conformance.evidence import step
 from conformance.kube.api import Api, Object, Selection
 from conformance.kube.describe import condition
 from conformance.kube.execute import execute
 from conformance.kube.resources import EVENTS, PODS
 from conformance.kube.waits import Deadline, TimedOut, follow, wait_for_event, wait_gone
+from conformance.machines.guest import Guest
 from conformance.machines.parse import ping as parse
 from conformance.machines.pod_networks import PodNetwork, default_interface, default_network, primary_network
+from conformance.machines.pod_shell import PodShell
 from conformance.machines.trouble import wait_unless
 from conformance.verdicts import Blocked
 
@@ -21,7 +25,10 @@ PING_DEADLINE = 10
 
 
 class Pod:
-    """A pod that exists in the cluster; nothing is cached, each answer is read anew."""
+    """A pod that exists in the cluster; nothing is cached, each answer is read anew.
+
+    It takes part in traffic as a VM does: ``guest`` is its container.
+    """
 
     def __init__(self, api: Api, namespace: str, name: str) -> None:
         self.api = api
@@ -46,9 +53,26 @@ class Pod:
         return str(self.read()["spec"].get("nodeName", ""))
 
     @property
-    def address(self) -> str:
+    def pod_ip(self) -> str:
         """``status.podIP``: the address on the cluster's default network."""
         return str(self.read()["status"]["podIP"])
+
+    @property
+    def address(self) -> str:
+        """Where others of its network reach it: on its primary network, without one on the default network."""
+        network = self.primary_network or self.default_network
+        assert network is not None, f"pod {self} has no network yet"
+        return network.address
+
+    @property
+    def migration_uid(self) -> str:
+        """Always the same: a pod does not move."""
+        return ""
+
+    @cached_property
+    def guest(self) -> Guest:
+        """Its container, by commands that the API server hands on."""
+        return Guest(PodShell(self.api, self.namespace, self.name), self.api.timeouts)
 
     @property
     def primary_network(self) -> PodNetwork | None:

@@ -44,13 +44,14 @@ def not_found(image: str) -> str:
 
 
 def prepare(state: Path) -> Path:
-    """Make the files of the pod image once; ``FileNotFoundError`` without busybox. Gives the image's directory."""
+    """Make the files of the pod image once; ``FileNotFoundError`` names a program that is missing. Gives its directory.
+
+    busybox, and a netcat in its own name's place: busybox' own knows no UDP.
+    """
     image = state / "images" / "lab-pod"
     if image.exists():
         return image
-    busybox = shutil.which("busybox")
-    if busybox is None:
-        raise FileNotFoundError("busybox is not installed; apt install busybox-static")
+    busybox, netcat = _program("busybox", "busybox-static"), _program("nc.openbsd", "netcat-openbsd")
     draft = image.with_name("lab-pod.new")
     shutil.rmtree(draft, ignore_errors=True)
     (draft / "bin").mkdir(parents=True)
@@ -60,7 +61,25 @@ def prepare(state: Path) -> Path:
     for applet in applets:
         if applet != "busybox":
             (draft / "bin" / applet).symlink_to("busybox")
+    (draft / "bin" / "nc").unlink()
+    shutil.copy2(netcat, draft / "bin" / "nc")
+    (draft / "lib").mkdir()
+    for library in _libraries(netcat):
+        shutil.copy2(library, draft / "lib" / library.name)
     for name, text in _ETC.items():
         (draft / "etc" / name).write_text(text)
     draft.rename(image)
     return image
+
+
+def _program(name: str, package: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise FileNotFoundError(f"{name} is not installed; apt install {package}")
+    return found
+
+
+def _libraries(program: str) -> list[Path]:
+    """The shared libraries of a program, and what loads them."""
+    listing = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    return [Path(word) for word in listing.split() if word.startswith("/")]

@@ -23,7 +23,7 @@ def test_without_the_label_a_primary_network_takes_no_effect(tenants):
     assert "primary-user-defined-network" in refusal, f"the reason does not name the missing label: {refusal}"
     assert attached.primary_network is not None, f"{attached} of the labelled namespace has no primary network"
     assert outsider.primary_network is None, f"{outsider} got primary network {outsider.primary_network}"
-    assert outsider.address == outsider.default_network.address
+    assert outsider.pod_ip == outsider.default_network.address
     assert tenants.api.list(NADS, unlabelled.namespace) == []
 
 

@@ -8,13 +8,16 @@ shift 5
 
 mount -t tmpfs -o mode=0755 tmpfs "$root"
 cd "$root"
-mkdir -p bin dev etc home old proc root run sys tmp usr var
+mkdir -p bin dev etc home lib old proc root run sys tmp usr var
 chmod 1777 tmp
 ln -s bin sbin
+ln -s lib lib64
 ln -s ../bin usr/bin
 ln -s ../bin usr/sbin
-mount -o bind "$image/bin" bin
-mount -o remount,bind,ro bin
+for part in bin lib; do
+    mount -o bind "$image/$part" "$part"
+    mount -o remount,bind,ro "$part"
+done
 cp "$image"/etc/* "$etc"/* etc/
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
