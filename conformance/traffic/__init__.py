@@ -1,20 +1,33 @@
 """Packets between machines: reachability, blocked paths, payload, sessions whose silences are measured."""
 
 from conformance.traffic.blocked import assert_blocked
+from conformance.traffic.cells import EVERY_WAY, ICMP, Cell, Destination, Way, cells, tcp, udp
 from conformance.traffic.exchange import exchange
+from conformance.traffic.matrix import Matrix, assert_matrix, matrix
 from conformance.traffic.probe import NotReached, Reached, assert_reaches, reach
 from conformance.traffic.source import source_seen_by
 from conformance.traffic.stream import Stream, StreamFailed, stream
 
 __all__ = [
+    "EVERY_WAY",
+    "ICMP",
+    "Cell",
+    "Destination",
+    "Matrix",
     "NotReached",
     "Reached",
     "Stream",
     "StreamFailed",
+    "Way",
     "assert_blocked",
+    "assert_matrix",
     "assert_reaches",
+    "cells",
     "exchange",
+    "matrix",
     "reach",
     "source_seen_by",
     "stream",
+    "tcp",
+    "udp",
 ]

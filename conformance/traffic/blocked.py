@@ -69,12 +69,18 @@ def prove_tools(client: Peer, protocol: Protocol, port: int) -> None:
                     raise Blocked(
                         f"{client}: {protocol} does not even reach its own loopback port {port}: {said.strip()}"
                     )
-        gateway = next(iter(guest.gateways()), None)
-        if gateway is not None:
-            # The neighbour entry will do: a gateway need not answer pings.
-            answered = guest.ping(gateway, count=1).received or guest.neighbour(gateway)
-            if not answered:
-                raise Blocked(f"{client}: its network is dead: no sign of its gateway {gateway}")
+        prove_network(client)
+
+
+def prove_network(client: Peer) -> None:
+    """The client's gateway gives a sign of life, if it has one; raises ``Blocked`` if not."""
+    guest = client.guest
+    gateway = next(iter(guest.gateways()), None)
+    if gateway is not None:
+        # The neighbour entry will do: a gateway need not answer pings.
+        answered = guest.ping(gateway, count=1).received or guest.neighbour(gateway)
+        if not answered:
+            raise Blocked(f"{client}: its network is dead: no sign of its gateway {gateway}")
 
 
 def _prove(baseline: Peer, ready: Target, when: str) -> None:

@@ -7,8 +7,8 @@ from typing import Protocol
 from conformance.machines.guest import Guest
 
 
-class Peer(Protocol):
-    """One end: a VM, as traffic sees it."""
+class Place(Protocol):
+    """Where packets come from or go to; as text, its name."""
 
     @property
     def address(self) -> str:
@@ -17,6 +17,10 @@ class Peer(Protocol):
     @property
     def node(self) -> str:
         """Name of the node that it runs on."""
+
+
+class Peer(Place, Protocol):
+    """One end: a VM or a pod, as traffic sees it."""
 
     @property
     def migration_uid(self) -> str:
@@ -27,7 +31,7 @@ class Peer(Protocol):
         """Its guest."""
 
 
-def line(protocol: str, client: Peer, server: Peer, port: int | None) -> str:
+def line(protocol: str, client: Place, server: Place, port: int | None) -> str:
     """``tcp ns/vm-a (10.1.2.3, worker-1) -> ns/vm-b (10.1.2.4:5000, worker-2)``."""
     if port is None:
         where = server.address
