@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lab import preflight
-from lab.config import LabConfig
+from lab.config import LabConfig, Start
 
 # All else is loaded by the command that needs it: `up` waits for what is loaded here.
 
@@ -49,18 +49,23 @@ def _checked(name: str) -> str:
 
 Name = Annotated[str, typer.Option("--name", help="Which lab.", callback=_checked, metavar="NAME")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+HowToStart = Annotated[
+    Start, typer.Option("--start", help="VMs go on from a saved booted state, or boot each on its own.")
+]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=8, help="Nodes beside the control plane.")]
 
 
 @app.command(epilog=EXIT_CODES)
-def up(name: Name = "default", workers: Workers = 2, as_json: AsJson = False) -> None:
+def up(
+    name: Name = "default", workers: Workers = 2, start: HowToStart = Start.INSTANT, as_json: AsJson = False
+) -> None:
     """Bring a lab up, and print how to reach it."""
     _require_pieces()
     from lab import control  # late: it loads what preflight may have found missing
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        config = control.bring_up(name, workers, _tell)
+        config = control.bring_up(name, workers, start, _tell)
     except control.AlreadyUp:
         config = LabConfig.load(LabConfig.new(name, 0).state)
         _tell(f"lab {name} is already up")

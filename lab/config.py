@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 STATE_ROOT = Path("/run/udn-lab")
@@ -34,6 +35,13 @@ IMAGES = (POD_IMAGE, LAUNCHER_IMAGE, GUEST_IMAGE)
 """All that can be pulled: the lab has no registry to ask for more."""
 
 
+class Start(StrEnum):
+    """How VMs begin: from a saved booted state, or by a boot of their own."""
+
+    INSTANT = "instant"
+    COLD = "cold"
+
+
 @dataclass(frozen=True)
 class Node:
     """One node: a network namespace with its own OVS and ovn-controller."""
@@ -54,9 +62,10 @@ class LabConfig:
     state: Path
     nodes: tuple[Node, ...] = field(default=())
     api_port: int = 0
+    start: Start = Start.INSTANT
 
     @classmethod
-    def new(cls, name: str, workers: int, state: Path | None = None) -> LabConfig:
+    def new(cls, name: str, workers: int, state: Path | None = None, start: Start = Start.INSTANT) -> LabConfig:
         """Facts of a lab that is about to be made."""
         prefix = "ul" + hashlib.sha256(name.encode()).hexdigest()[:4]
         names = ["control-plane", *(f"worker-{number}" for number in range(1, workers + 1))]
@@ -70,14 +79,14 @@ class LabConfig:
             )
             for index, node in enumerate(names)
         )
-        return cls(name=name, prefix=prefix, state=state or STATE_ROOT / name, nodes=nodes)
+        return cls(name=name, prefix=prefix, state=state or STATE_ROOT / name, nodes=nodes, start=start)
 
     @classmethod
     def load(cls, state: Path) -> LabConfig:
         """Read ``lab.json`` of a state directory; ``FileNotFoundError`` if there is no lab."""
         data = json.loads((state / "lab.json").read_text())
         nodes = tuple(Node(**node) for node in data.pop("nodes"))
-        return cls(**{**data, "state": Path(data["state"]), "nodes": nodes})
+        return cls(**{**data, "state": Path(data["state"]), "nodes": nodes, "start": Start(data["start"])})
 
     def save(self) -> None:
         """Write ``lab.json``, whole or not at all."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab import leftovers, state
-from lab.config import GUEST_IMAGE, OUTSIDE_HOST, POD_IMAGE, LabConfig
+from lab.config import GUEST_IMAGE, OUTSIDE_HOST, POD_IMAGE, LabConfig, Start
 from lab.lock import LabLock, Locked
 from lab.processes import MARK, NO_AUTHORITIES, wait_end
 
@@ -27,13 +27,13 @@ class AlreadyUp(Exception):
     """The lab is up."""
 
 
-def bring_up(name: str, workers: int, tell: Callable[[str], None]) -> LabConfig:
+def bring_up(name: str, workers: int, start: Start, tell: Callable[[str], None]) -> LabConfig:
     """Clear what a killed lab of that name left and start a new one; returns when it is ready.
 
     ``tell`` gets a line for each step. Raises :class:`AlreadyUp`, or :class:`Refusal`; an interrupt ends what was
     started and is passed on.
     """
-    config = LabConfig.new(name, workers)
+    config = LabConfig.new(name, workers, start=start)
     lock = LabLock(config.state)
     try:
         lock.acquire()

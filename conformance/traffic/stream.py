@@ -153,6 +153,9 @@ def _finish(ends: dict[Peer, Background], token: str) -> dict[str, Arrivals]:
         look = "read -r now rest </proc/uptime; cat received; echo $now looked"
         text = end.guest.run(f"{loop}; {look}", seconds / end.guest.timeouts.scale + 60, idempotent=True).text
         records[str(peer)] = read_arrivals(str(peer), token, text)
+        if records[str(peer)].faults:
+            said = end.guest.run(f"cat {end.folder}/errors", idempotent=True).text
+            note(f"stream at {peer}: its netcat said: {' '.join(said.split()) or 'nothing'}")
     return records
 
 

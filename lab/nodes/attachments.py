@@ -9,6 +9,7 @@ from ipaddress import ip_interface
 from typing import Any
 
 from lab.config import CLUSTER_MTU
+from lab.controllers.kubevirt.launcher import MIGRATION_LABEL
 from lab.nodes.sandbox import Interface, Route
 
 Object = dict[str, Any]
@@ -40,6 +41,17 @@ def interfaces(pod: Object) -> tuple[Interface, ...]:
     return tuple(
         sorted(found, key=lambda interface: (order.get(interface.name, 2), list(entries).index(interface.network)))
     )
+
+
+def as_configured(pod: Object, nics: tuple[Interface, ...]) -> tuple[Interface, ...]:
+    """The NICs with the addresses and routes that the pod's own kernel gets.
+
+    While a guest moves, its port is bound at two nodes. A kernel with the guest's address in the target's pod would
+    answer for the guest, which still lives in the source's, and reset its sessions: there it gets none.
+    """
+    if MIGRATION_LABEL not in (pod["metadata"].get("labels") or {}):
+        return nics
+    return tuple(nic if nic.network == DEFAULT else replace(nic, ips=(), routes=(), gateways=()) for nic in nics)
 
 
 def network_status(nics: Iterable[Interface]) -> str:

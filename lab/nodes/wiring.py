@@ -49,7 +49,7 @@ class Wiring:
         await asyncio.to_thread(netns.create, name)
         try:
             if nics:
-                await netns.inside(name, _make_links, nics, self._context.netns)
+                await netns.inside(name, _make_links, attachments.as_configured(pod, nics), self._context.netns)
                 await asyncio.to_thread(_finish_host_sides, self._context.netns, name, nics)
                 await asyncio.gather(*(self._plug(nic) for nic in nics))
         except BaseException:

@@ -15,7 +15,7 @@ from pexpect import fdpexpect
 from lab.guest import image
 from lab.nodes.machines.acceleration import accelerator
 from lab.nodes.machines.cloud_init import CloudInit, write_disk
-from lab.nodes.machines.command import MachineSpec, arguments
+from lab.nodes.machines.command import Lines, MachineSpec, arguments
 
 UUID = "6a1a24a1-4061-4607-8bf4-a3963d0c5895"
 PATIENCE = 180  # seconds: for a machine that has much else to do
@@ -70,7 +70,7 @@ def booted(folder: Path, cloud_init: CloudInit | None = None, network: bool = Tr
     monitor, monitor_theirs = socket.socketpair()
     serial, serial_theirs = socket.socketpair()
     descriptors = (monitor_theirs.fileno(), serial_theirs.fileno())
-    argv = arguments(spec, built, asyncio.run(accelerator(built)), *descriptors, incoming=False)
+    argv = arguments(spec, built, asyncio.run(accelerator(built)), Lines(*descriptors))
     with monitor, serial, monitor_theirs, serial_theirs:
         process = subprocess.Popen([*argv, *(NETWORK if network else ())], pass_fds=descriptors)
         try:

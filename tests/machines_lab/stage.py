@@ -17,7 +17,7 @@ from lab.guest import image
 from lab.nodes.machines import plumbing
 from lab.nodes.machines.acceleration import accelerator
 from lab.nodes.machines.cloud_init import CloudInit, write_disk
-from lab.nodes.machines.command import MachineSpec, Nic
+from lab.nodes.machines.command import COLD_BOOT, Beginning, MachineSpec, Nic
 from lab.nodes.machines.console import Attachment
 from lab.nodes.machines.machine import Host, Machine
 from lab.nodes.machines.plumbing import Cable
@@ -101,7 +101,7 @@ def serve_leases(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-async def start(pod: int, folder: Path, incoming: bool = False) -> Machine:
+async def start(pod: int, folder: Path, beginning: Beginning = COLD_BOOT) -> Machine:
     """A machine in a pod, its NIC plumbed."""
     built = image.ensure()
     cable = Cable("ovn-udn1", MTU)
@@ -110,7 +110,7 @@ async def start(pod: int, folder: Path, incoming: bool = False) -> Machine:
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     write_disk(CloudInit("id", "vm1", "#cloud-config\npassword: secret\n"), folder / "cidata.iso")
     spec = MachineSpec("vm1", UUID, 96, 1, (Nic(cable.tap, MAC, MTU),), folder / "cidata.iso")
-    return await Machine.start(spec, Host(built, await accelerator(built), PODS[pod], folder), incoming)
+    return await Machine.start(spec, Host(built, await accelerator(built), PODS[pod], folder), beginning)
 
 
 async def ping(count: int, wait: int = 20) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lab.nodes.machines import migration
+from lab.nodes.machines.command import ARRIVAL
 from lab.nodes.machines.machine import Machine
 from lab.nodes.machines.migration import Listener, MigrationFailed
 from lab.nodes.machines.monitor import MachineError
@@ -56,7 +57,7 @@ async def _reached() -> bool:
 
 
 async def _target(folder: Path) -> tuple[Machine, Listener]:
-    machine = await stage.start(1, folder / "target", incoming=True)
+    machine = await stage.start(1, folder / "target", ARRIVAL)
     await migration.prepare_target(machine)
     return machine, Listener.open(folder / "stream.sock")
 

@@ -1,14 +1,18 @@
-"""From a machine's description to QEMU's command line."""
+"""From a machine's description to QEMU's command line, and to the devices that can be plugged later."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lab.guest.image import GuestImage
 from lab.nodes.machines.acceleration import Accelerator
 
 QEMU = "qemu-system-x86_64"
+CHECKPOINT = "checkpoint"
+"""A word on the kernel's line: the guest stops before it looks for its disk and NICs, and says so."""
 
 # What a kernel would offload to a NIC would, with user-space switches, be done by nobody.
 _OFFLOADS = (
@@ -16,10 +20,14 @@ _OFFLOADS = (
     *("guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo"),
     *("host_tso4", "host_tso6", "host_ecn", "host_ufo"),
 )
-_BOARD = "q35,hpet=off,smbus=off,sata=off,usb=off,vmport=off"
+# The older board takes and gives devices on its own bus while the guest runs; q35 needs bridges for that, which would
+# need a firmware that sizes them.
+_BOARD = "pc,hpet=off,smbus=off,usb=off,vmport=off,memory-backend=ram"
 # quiet: the console belongs to the login. The rest spares an emulated processor work that is of no use in a lab.
 _KERNEL_LINE = "console=ttyS0 quiet loglevel=1 panic=-1 tsc=unstable no_timer_check mitigations=off cryptomgr.notests"
-_FIRST_SLOT = 4
+_DISK_SLOT, _FIRST_NIC_SLOT = 3, 4
+
+Device = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -46,33 +54,95 @@ class MachineSpec:
     paused: bool = False
 
 
+@dataclass(frozen=True)
+class Lines:
+    """Descriptors of the connected sockets that a machine is born with."""
+
+    monitor: int
+    serial: int
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """How a machine's life begins.
+
+    ``incoming``: it waits for the state of another. ``memory``: the file that its memory is read from, and if it
+    ``keeps`` it, written to as well. ``bare``: without disk and NICs, which are plugged later.
+    """
+
+    incoming: bool = False
+    memory: Path | None = None
+    keeps: bool = False
+    bare: bool = False
+    words: tuple[str, ...] = ()
+    """More on the kernel's line."""
+
+
+COLD_BOOT = Beginning()
+ARRIVAL = Beginning(incoming=True)
+
+
 def arguments(
-    spec: MachineSpec, image: GuestImage, accelerator: Accelerator, monitor: int, serial: int, incoming: bool
+    spec: MachineSpec, image: GuestImage, accelerator: Accelerator, lines: Lines, beginning: Beginning = COLD_BOOT
 ) -> list[str]:
-    """QEMU's command line; ``monitor`` and ``serial`` are descriptors of connected sockets."""
+    """QEMU's command line."""
     argv = [QEMU, "-name", f"guest={spec.name},debug-threads=on", "-uuid", spec.uuid]
     argv += ["-nodefaults", "-no-user-config", "-display", "none", "-M", _BOARD, "-bios", "qboot.rom"]
     argv += [*accelerator.arguments, "-m", str(spec.memory), "-smp", str(spec.processors)]
-    argv += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", _KERNEL_LINE]
-    argv += ["-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"]
-    argv += ["-chardev", f"socket,id=serial,fd={serial}", "-serial", "chardev:serial"]
-    for number, nic in enumerate(spec.nics):
-        argv += _nic(number, nic)
-    if spec.disk is not None:
-        argv += ["-blockdev", f"driver=raw,node-name=cidata,read-only=on,file.driver=file,file.filename={spec.disk}"]
-        argv += ["-device", "virtio-blk-pci,drive=cidata,bus=pcie.0,addr=0x3"]
-    if spec.paused:
+    argv += ["-object", json.dumps(_memory(spec, beginning))]
+    argv += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs)]
+    argv += ["-append", " ".join([_KERNEL_LINE, *beginning.words])]
+    argv += ["-chardev", f"socket,id=monitor,fd={lines.monitor}", "-mon", "chardev=monitor,mode=control"]
+    argv += ["-chardev", f"socket,id=serial,fd={lines.serial}", "-serial", "chardev:serial"]
+    if not beginning.bare:
+        for nic in nics(spec):
+            argv += ["-netdev", json.dumps(nic.backend), "-device", json.dumps(nic.device)]
+        for disk in disks(spec):
+            argv += ["-blockdev", json.dumps(disk.backend), "-device", json.dumps(disk.device)]
+    if spec.paused or (beginning.bare and beginning.incoming):
         argv += ["-S"]
-    if incoming:
+    if beginning.incoming:
         argv += ["-incoming", "defer"]
     return argv
 
 
-def _nic(number: int, nic: Nic) -> list[str]:
-    offloads = ",".join(f"{name}=off" for name in _OFFLOADS)
-    place = f"bus=pcie.0,addr={_FIRST_SLOT + number:#x}"
-    identity = f"mac={nic.mac},host_mtu={nic.mtu}"
-    return [
-        *["-netdev", f"tap,id=net{number},ifname={nic.tap},script=no,downscript=no,vhost=off"],
-        *["-device", f"virtio-net-pci,netdev=net{number},id=nic{number},{place},{identity},romfile=,{offloads}"],
-    ]
+@dataclass(frozen=True)
+class Part:
+    """A device and what stands behind it, in the words of QEMU's command line and of its monitor alike."""
+
+    backend: Device
+    device: Device
+
+
+def nics(spec: MachineSpec) -> tuple[Part, ...]:
+    """The machine's NICs, in the order in which the guest is to see them."""
+    return tuple(_nic(number, nic) for number, nic in enumerate(spec.nics))
+
+
+def disks(spec: MachineSpec) -> tuple[Part, ...]:
+    """The cloud-init disk, if there is one."""
+    if spec.disk is None:
+        return ()
+    file = {"driver": "file", "filename": str(spec.disk)}
+    backend = {"driver": "raw", "node-name": "cidata", "read-only": True, "file": file}
+    return (Part(backend, {"driver": "virtio-blk-pci", "id": "disk0", "drive": "cidata", **_slot(_DISK_SLOT)}),)
+
+
+def _nic(number: int, nic: Nic) -> Part:
+    backend = {"type": "tap", "id": f"net{number}", "ifname": nic.tap, "vhost": False}
+    identity = {"netdev": f"net{number}", "id": f"nic{number}", "mac": nic.mac, "host_mtu": nic.mtu, "romfile": ""}
+    device = {"driver": "virtio-net-pci", **identity, **_slot(_FIRST_NIC_SLOT + number)}
+    offloads = dict.fromkeys(_OFFLOADS, False)
+    return Part({**backend, "script": "no", "downscript": "no"}, {**device, **offloads})
+
+
+def _slot(number: int) -> Device:
+    return {"bus": "pci.0", "addr": f"{number:#x}"}
+
+
+def _memory(spec: MachineSpec, beginning: Beginning) -> Device:
+    size = spec.memory << 20
+    if beginning.memory is None:
+        return {"qom-type": "memory-backend-ram", "id": "ram", "size": size}
+    file = {"mem-path": str(beginning.memory), "share": beginning.keeps}
+    return {"qom-type": "memory-backend-file", "id": "ram", "size": size, **file}

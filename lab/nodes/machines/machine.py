@@ -16,7 +16,7 @@ from lab import netns
 from lab.guest.image import GuestImage
 from lab.nodes.machines import command
 from lab.nodes.machines.acceleration import Accelerator
-from lab.nodes.machines.command import MachineSpec
+from lab.nodes.machines.command import COLD_BOOT, Beginning, Lines, MachineSpec
 from lab.nodes.machines.console import ConsoleHub
 from lab.nodes.machines.monitor import MachineError, Monitor
 
@@ -37,11 +37,14 @@ class End:
 
 @dataclass(frozen=True)
 class Host:
-    """Where a machine runs: the image and accelerator of this host, its pod's namespace, a folder for its files."""
+    """Where a machine runs: the image and accelerator of this host, its pod's namespace, a folder for its files.
+
+    Without a namespace it runs in that of this process, for a machine without NICs.
+    """
 
     image: GuestImage
     accelerator: Accelerator
-    netns: str
+    netns: str | None
     folder: Path
 
 
@@ -62,15 +65,15 @@ class Machine:
         self._reset_seen = asyncio.Event()
 
     @classmethod
-    async def start(cls, spec: MachineSpec, host: Host, incoming: bool = False) -> Machine:
-        """Start QEMU; ``incoming`` leaves it waiting for a migration. :class:`MachineError` says why it did not."""
+    async def start(cls, spec: MachineSpec, host: Host, beginning: Beginning = COLD_BOOT) -> Machine:
+        """Start QEMU; :class:`MachineError` says why it did not."""
         host.folder.mkdir(parents=True, exist_ok=True)
         monitor, monitor_theirs = socket.socketpair()
         serial, serial_theirs = socket.socketpair()
         with monitor_theirs, serial_theirs:
-            theirs = (monitor_theirs.fileno(), serial_theirs.fileno())
-            argv = command.arguments(spec, host.image, host.accelerator, *theirs, incoming)
-            process = await _spawn(argv, host, theirs)
+            lines = Lines(monitor_theirs.fileno(), serial_theirs.fileno())
+            argv = command.arguments(spec, host.image, host.accelerator, lines, beginning)
+            process = await _spawn(argv, host, lines)
         machine = cls(spec, host, process)
         machine.console = ConsoleHub(serial, host.folder / "console.log")
         machine.console.start()
@@ -192,15 +195,16 @@ class Machine:
         return End(True, "QEMU was told to quit")
 
 
-async def _spawn(argv: list[str], host: Host, descriptors: tuple[int, ...]) -> asyncio.subprocess.Process:
+async def _spawn(argv: list[str], host: Host, lines: Lines) -> asyncio.subprocess.Process:
+    inside = argv if host.netns is None else netns.command(host.netns, argv)
     with (host.folder / "qemu.log").open("ab") as log:
         try:
             return await asyncio.create_subprocess_exec(
-                *["setpriv", "--pdeathsig", "KILL", "--", *netns.command(host.netns, argv)],
+                *["setpriv", "--pdeathsig", "KILL", "--", *inside],
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=descriptors,
+                pass_fds=(lines.monitor, lines.serial),
                 cwd=host.folder,
                 env={**os.environ, "LC_ALL": "C"},
                 start_new_session=True,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class Listener:
         """Wait for the source's connection and give it to ``machine``, which was started ``incoming``."""
         connection, _ = await asyncio.get_running_loop().sock_accept(self._server)
         with connection:
-            await machine.monitor.pass_socket(_STREAM, connection)
+            await machine.monitor.pass_descriptor(_STREAM, connection.fileno())
             await machine.monitor.execute("migrate-incoming", uri=f"fd:{_STREAM}")
 
     def close(self) -> None:
@@ -75,7 +76,7 @@ async def prepare_target(machine: Machine, announce: bool = True) -> None:
     """Ready a machine started ``incoming``; without ``announce`` it will not tell the network where it is."""
     await _set_up(machine)
     if not announce:
-        await machine.monitor.execute("migrate-set-parameters", announce_rounds=0)
+        await machine.monitor.execute("migrate-set-parameters", **{"announce-rounds": 0})
 
 
 async def announce(machine: Machine) -> None:
@@ -113,12 +114,12 @@ async def send(machine: Machine, path: Path, limit: float) -> Transfer:
                 await asyncio.get_running_loop().sock_connect(connection, str(path))
         except (OSError, TimeoutError) as error:
             raise MigrationFailed(f"no connection to the target: {error or 'time is up'}") from error
-        await machine.monitor.pass_socket(_STREAM, connection)
+        await machine.monitor.pass_descriptor(_STREAM, connection.fileno())
     await _set_up(machine)
     ran = bool((await machine.monitor.execute("query-status"))["running"])
     async with machine.monitor.events("MIGRATION") as events:
         await machine.monitor.execute("migrate", uri=f"fd:{_STREAM}")
-        status = await _await_end(machine, events, limit)
+        status = await await_end(machine, events, limit)
     return await _outcome(machine, status, ran)
 
 
@@ -127,13 +128,27 @@ async def cancel(machine: Machine) -> None:
     await machine.monitor.execute("migrate_cancel")
 
 
-async def _set_up(machine: Machine) -> None:
-    capabilities = [{"capability": name, "state": state} for name, state in _CAPABILITIES.items()]
+async def set_capabilities(machine: Machine, wanted: Mapping[str, bool]) -> None:
+    """Switch QEMU's ways of migrating on or off."""
+    capabilities = [{"capability": name, "state": state} for name, state in wanted.items()]
     await machine.monitor.execute("migrate-set-capabilities", capabilities=capabilities)
-    await machine.monitor.execute("migrate-set-parameters", **{k.replace("-", "_"): v for k, v in PARAMETERS.items()})
 
 
-async def _await_end(machine: Machine, events: Any, limit: float) -> str:
+async def set_speed(machine: Machine) -> None:
+    """Let the stream flow as fast as it can."""
+    await machine.monitor.execute("migrate-set-parameters", **PARAMETERS)
+
+
+async def _set_up(machine: Machine) -> None:
+    await set_capabilities(machine, _CAPABILITIES)
+    await set_speed(machine)
+
+
+async def await_end(machine: Machine, events: Any, limit: float) -> str:
+    """How a stream ended (``completed``, ``failed``, ``cancelled``), by the MIGRATION events of ``machine``.
+
+    Raises :class:`MigrationFailed` after ``limit`` seconds, :class:`MachineError` when QEMU ends.
+    """
     ended = asyncio.create_task(machine.ended())
     over = asyncio.create_task(_end_of(events))
     try:

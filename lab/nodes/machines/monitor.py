@@ -38,22 +38,21 @@ class Monitor:
             raise MachineError(f"QEMU does not answer its monitor: {error}") from error
 
     async def execute(self, command: str, **arguments: object) -> Any:
-        """QEMU's answer to a command; underscores in names of arguments stand for dashes."""
-        given = {name.replace("_", "-"): value for name, value in arguments.items()}
+        """QEMU's answer to a command."""
         try:
-            return await self._client.execute(command, given)
+            return await self._client.execute(command, arguments)
         except ExecuteError as error:
             raise MachineError(f"QEMU refuses {command}: {error}") from error
         except (QMPError, OSError, EOFError) as error:
             raise MachineError(f"QEMU is gone: {command} had no answer") from error
 
-    async def pass_socket(self, name: str, connection: socket.socket) -> None:
-        """Give QEMU a socket, to be spoken of as ``fd:<name>``."""
+    async def pass_descriptor(self, name: str, descriptor: int) -> None:
+        """Give QEMU an open file or socket, to be spoken of as ``fd:<name>``."""
         async with self._passing:
             try:
-                self._client.send_fd_scm(connection.fileno())
+                self._client.send_fd_scm(descriptor)
             except OSError as error:
-                raise MachineError("QEMU is gone: it takes no socket") from error
+                raise MachineError("QEMU is gone: it takes no descriptor") from error
             await self.execute("getfd", fdname=name)
 
     @asynccontextmanager

@@ -10,11 +10,13 @@ from typing import Any
 from aiohttp import web
 
 from lab.client import Informer
+from lab.config import Start
 from lab.controllers.kubevirt import phases
 from lab.controllers.kubevirt.launcher import CREATED_BY
 from lab.guest import image
 from lab.nodes.context import NodeContext
 from lab.nodes.machines.acceleration import accelerator
+from lab.nodes.machines.saved_state import SavedStates
 from lab.nodes.sandbox import Sandbox
 from lab.nodes.virt_handler import launch, status
 from lab.nodes.virt_handler.guest import Guest
@@ -46,7 +48,7 @@ class VirtHandler:
 
     async def start(self) -> None:
         """Begin its work. The guest image, if there is none yet, is built meanwhile."""
-        self._workshop = asyncio.create_task(_workshop())
+        self._workshop = asyncio.create_task(_workshop(self._context.config.start))
         self._workshop.add_done_callback(_log_failure)
         await self._vmis.start()
         await self._bury()
@@ -122,11 +124,11 @@ class VirtHandler:
         return Instance(self._context.client, self._vmis, place["namespace"], place["name"], place["uid"])
 
 
-async def _workshop() -> Workshop:
+async def _workshop(start: Start) -> Workshop:
     built = await asyncio.to_thread(image.ensure)
     chosen = await accelerator(built)
     _LOG.info("guests run by %s: %s", chosen.kind, chosen.why)
-    return Workshop(built, chosen)
+    return Workshop(built, chosen, SavedStates(built, chosen) if start is Start.INSTANT else None)
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 from lab.client import NotFound
 from lab.guest.image import GuestImage
 from lab.nodes.context import NodeContext
-from lab.nodes.machines import plumbing
+from lab.nodes.machines import plumbing, saved_state
 from lab.nodes.machines.acceleration import Accelerator
 from lab.nodes.machines.cloud_init import write_disk
+from lab.nodes.machines.command import ARRIVAL, MachineSpec
 from lab.nodes.machines.machine import Host, Machine
+from lab.nodes.machines.saved_state import SavedStates
 from lab.nodes.sandbox import Sandbox
 from lab.nodes.virt_handler import describe
 from lab.nodes.virt_handler.describe import Attachment, CannotRun
@@ -29,6 +31,8 @@ class Workshop:
 
     image: GuestImage
     accelerator: Accelerator
+    states: SavedStates | None
+    """To start from; None: every guest boots."""
 
 
 def folder_of(context: NodeContext, vmi_uid: str, pod_uid: str = "") -> Path:
@@ -59,7 +63,15 @@ async def launch(
     if rules:
         await plumbing.filter_frames(sandbox.netns, rules)
     host = Host(workshop.image, workshop.accelerator, sandbox.netns, folder)
-    return await Machine.start(spec, host, incoming), nics
+    return await _start(spec, host, workshop, incoming), nics
+
+
+async def _start(spec: MachineSpec, host: Host, workshop: Workshop, incoming: bool) -> Machine:
+    if incoming:
+        return await Machine.start(spec, host, ARRIVAL)
+    if workshop.states is None:
+        return await Machine.start(spec, host)
+    return await saved_state.start(spec, host, await workshop.states.of(spec.memory, spec.processors))
 
 
 def clear(context: NodeContext, vmi_uid: str) -> None:
