@@ -14,13 +14,14 @@ from pyroute2 import IPRoute
 
 from lab import netns
 from lab.guest import image
-from lab.nodes.machines import plumbing
+from lab.nodes.machines import plumbing, saved_state
 from lab.nodes.machines.acceleration import accelerator
 from lab.nodes.machines.cloud_init import CloudInit, write_disk
 from lab.nodes.machines.command import COLD_BOOT, Beginning, MachineSpec, Nic
 from lab.nodes.machines.console import Attachment
 from lab.nodes.machines.machine import Host, Machine
 from lab.nodes.machines.plumbing import Cable
+from lab.nodes.machines.saved_state import SavedStates
 
 PREFIX = f"ml{os.getpid():x}"
 SWITCH, PEER = f"{PREFIX}-switch", f"{PREFIX}-peer"
@@ -103,6 +104,18 @@ def serve_leases(folder: Path) -> subprocess.Popen[bytes]:
 
 async def start(pod: int, folder: Path, beginning: Beginning = COLD_BOOT) -> Machine:
     """A machine in a pod, its NIC plumbed."""
+    return await Machine.start(*await prepared(pod, folder), beginning)
+
+
+async def start_from_saved_state(pod: int, folder: Path) -> Machine:
+    """The same, from a saved state."""
+    spec, host = await prepared(pod, folder)
+    states = SavedStates(host.image, host.accelerator)
+    return await saved_state.start(spec, host, await states.of(spec.memory, spec.processors))
+
+
+async def prepared(pod: int, folder: Path) -> tuple[MachineSpec, Host]:
+    """What a machine in a pod is started with, its NIC plumbed."""
     built = image.ensure()
     cable = Cable("ovn-udn1", MTU)
     if not await netns.inside(PODS[pod], lambda links: links.link_lookup(ifname=cable.tap)):
@@ -110,7 +123,7 @@ async def start(pod: int, folder: Path, beginning: Beginning = COLD_BOOT) -> Mac
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     write_disk(CloudInit("id", "vm1", "#cloud-config\npassword: secret\n"), folder / "cidata.iso")
     spec = MachineSpec("vm1", UUID, 96, 1, (Nic(cable.tap, MAC, MTU),), folder / "cidata.iso")
-    return await Machine.start(spec, Host(built, await accelerator(built), PODS[pod], folder), beginning)
+    return spec, Host(built, await accelerator(built), PODS[pod], folder)
 
 
 async def ping(count: int, wait: int = 20) -> str:

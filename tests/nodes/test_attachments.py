@@ -89,3 +89,14 @@ def test_an_annotation_that_cannot_be_read_says_so(text: str) -> None:
     broken = {"metadata": {"namespace": "ns", "name": "p", "annotations": {attachments.POD_NETWORKS: text}}}
     with pytest.raises(ValueError, match=r"k8s\.ovn\.org/pod-networks cannot be read"):
         attachments.interfaces(broken)
+
+
+def test_a_migration_s_target_has_no_address_of_the_guest() -> None:
+    there = pod({"default": DEFAULT, "ns/net": PRIMARY})
+    nics = attachments.interfaces(there)
+    assert attachments.as_configured(there, nics) == nics
+    there["metadata"]["labels"] = {"kubevirt.io/migrationJobUID": "uid"}
+    default, primary = attachments.as_configured(there, nics)
+    assert default == nics[0]
+    assert (primary.ips, primary.routes, primary.gateways) == ((), (), ())
+    assert primary.mac == nics[1].mac
