@@ -24,9 +24,12 @@ class ProbeFailed(Exception):
 
 
 async def watch_container(
-    home: PodHome, spec: Object, container: Container, ready: Callable[[bool], None], dead: Tell, unhealthy: Tell
+    home: PodHome, spec: Object, container: Container | None, ready: Callable[[bool], None], dead: Tell, unhealthy: Tell
 ) -> None:
-    """Probe a container until cancelled; ``dead`` is told once, when the liveness probe has failed often enough."""
+    """Probe a container until cancelled; ``dead`` is told once, when the liveness probe has failed often enough.
+
+    A launcher's machine has no container: its probes ask the pod's address, and no command can be run.
+    """
 
     async def liveness(good: bool) -> None:
         if not good:
@@ -47,7 +50,7 @@ async def _repeat(
     probe: Object,
     home: PodHome,
     spec: Object,
-    container: Container,
+    container: Container | None,
     verdict: Callable[[bool], Awaitable[None]],
     unhealthy: Tell,
 ) -> None:
@@ -70,17 +73,19 @@ async def _repeat(
         await asyncio.sleep(probe.get("periodSeconds") or 10)
 
 
-async def _once(probe: Object, home: PodHome, spec: Object, container: Container) -> None:
+async def _once(probe: Object, home: PodHome, spec: Object, container: Container | None) -> None:
     if command := (probe.get("exec") or {}).get("command"):
         await _exec(command, home, spec, container)
     elif http := probe.get("httpGet"):
         await _http(http, home, spec)
     elif tcp := probe.get("tcpSocket"):
-        _, writer = await netns.connect(home.context.netns, *_target(tcp, home, spec))
+        _, writer = await netns.connect(*_target(tcp, home, spec))
         writer.close()
 
 
-async def _exec(command: list[str], home: PodHome, spec: Object, container: Container) -> None:
+async def _exec(command: list[str], home: PodHome, spec: Object, container: Container | None) -> None:
+    if container is None:
+        raise ProbeFailed("the machine has no guest agent to run a command")
     streams = Stdio.pipes(stdin=False)
     process = await containers.spawn(container.exec_argv(command), streams, home.environment(spec))
     try:
@@ -95,8 +100,8 @@ async def _exec(command: list[str], home: PodHome, spec: Object, container: Cont
 
 
 async def _http(http: Object, home: PodHome, spec: Object) -> None:
-    host, port = _target(http, home, spec)
-    reader, writer = await netns.connect(home.context.netns, host, port)
+    namespace, host, port = _target(http, home, spec)
+    reader, writer = await netns.connect(namespace, host, port)
     try:
         path = http.get("path") or "/"
         request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: kube-probe\r\nConnection: close\r\n\r\n"
@@ -109,10 +114,12 @@ async def _http(http: Object, home: PodHome, spec: Object) -> None:
         raise ProbeFailed(f"HTTP probe failed with statuscode: {code}")
 
 
-def _target(probe: Object, home: PodHome, spec: Object) -> tuple[str, int]:
+def _target(probe: Object, home: PodHome, spec: Object) -> tuple[str, str, int]:
+    """The namespace to connect from, and to what address and port."""
     port = probe["port"]
     if isinstance(port, str) and not port.isdigit():
         port = next((entry["containerPort"] for entry in spec.get("ports") or () if entry.get("name") == port), 0)
     nics = home.sandbox.interfaces
     address = str(ip_interface(nics[0].ips[0]).ip) if nics and nics[0].ips else "127.0.0.1"
-    return str(probe.get("host") or address), int(port)
+    target = (home.context.netns, str(probe.get("host") or address), int(port))
+    return home.context.faults.decide("probe.target", target, sandbox=home.sandbox)

@@ -141,13 +141,17 @@ class ContainerRunner:
     async def _launcher_run(self, home: PodHome) -> Ending:
         identity = self._new_identity()
         begun = now()
-        self._running(home, ready=True)
-        code = await home.context.sandboxes.ended(home.sandbox.uid)
+        self._running(home, ready="readinessProbe" not in self.spec)
+        probes = asyncio.create_task(self._probe(home, None))
+        try:
+            code = await home.context.sandboxes.ended(home.sandbox.uid)
+        finally:
+            probes.cancel()
         if self.spec["name"] != "compute":
             code = 0  # the disk's container ends with the machine, whatever became of that
         return Ending(code, "Completed" if code == 0 else "Error", begun, now(), identity)
 
-    async def _probe(self, home: PodHome, container: Container) -> None:
+    async def _probe(self, home: PodHome, container: Container | None) -> None:
         def ready(value: bool) -> None:
             if self.state.ready != value:
                 self.state.ready = value
@@ -155,7 +159,10 @@ class ContainerRunner:
 
         async def failed(message: str) -> None:
             await self._tell(home, "Normal", "Killing", message)
-            await container.stop(_GRACE_OF_RESTART)
+            if container is None:
+                home.context.sandboxes.stop(home.sandbox.uid, _GRACE_OF_RESTART)
+            else:
+                await container.stop(_GRACE_OF_RESTART)
 
         async def unhealthy(message: str) -> None:
             await self._tell(home, "Warning", "Unhealthy", message)

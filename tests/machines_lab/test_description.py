@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab.nodes.machines.masquerade import Port
 from lab.nodes.sandbox import Interface, Sandbox
 from lab.nodes.virt_handler import describe, status
 from lab.nodes.virt_handler.describe import CannotRun
@@ -65,10 +66,23 @@ def test_pod_networks_nic_comes_first_and_is_the_primary_networks() -> None:
     assert (second.name, second.interface.name, second.mac) == ("blue", SECONDARY, "02:aa:bb:cc:dd:ee")
 
 
-@pytest.mark.parametrize("binding", ["masquerade", "passtBinding", "sriov"])
+@pytest.mark.parametrize("binding", ["passtBinding", "sriov"])
 def test_bindings_that_are_not_to_be_had_are_named(binding: str) -> None:
     with pytest.raises(CannotRun, match=f"no binding {binding}"):
         describe.attachments(with_interface(**{binding: {}}), SANDBOX)
+
+
+def test_guest_behind_its_pods_nic_has_an_address_of_its_own_and_declared_ports() -> None:
+    (nic,) = describe.attachments(with_interface(masquerade={}, ports=[{"port": 80, "protocol": "UDP"}]), SANDBOX)
+    assert nic.masquerade is not None
+    assert (str(nic.masquerade.guest), str(nic.masquerade.gateway)) == ("10.0.2.2/24", "10.0.2.1/24")
+    assert nic.masquerade.ports == (Port("udp", 80),)
+
+
+def test_guest_behind_its_pods_nic_keeps_its_mac_when_it_moves() -> None:
+    moved = with_interface(masquerade={})
+    moved["status"]["interfaces"] = [{"name": "default", "mac": "0a:58:aa"}]
+    assert describe.attachments(moved, SANDBOX)[0].mac == "0a:58:aa"
 
 
 def test_nic_that_is_to_be_absent_is_left_out() -> None:

@@ -44,7 +44,7 @@ def next_step(migration: Object, vmi: Object | None, pod: Object | None) -> Step
     if phase == "Pending":
         return Step("Scheduling") if pod is not None else None
     if phase == "Scheduling":
-        return Step("Scheduled") if phases.pod_is_ready(pod) else None
+        return Step("Scheduled") if phases.pod_has_started(pod) else None
     if phase == "Scheduled":
         return Step("PreparingTarget") if state else None
     if phase == "PreparingTarget":

@@ -53,9 +53,15 @@ def enter(status: Object, new: str) -> None:
     status["phaseTransitionTimestamps"] = [*(status.get("phaseTransitionTimestamps") or ()), stamp]
 
 
-def pod_is_ready(pod: Object | None) -> bool:
-    """Whether the pod runs, is ready and is not going down."""
-    return phase(pod) == "Running" and not is_deleted(pod) and conditions.holds(pod, "Ready")
+def pod_has_started(pod: Object | None) -> bool:
+    """Whether the pod's guest can be started: all is ready but, perhaps, the container whose probes ask the guest."""
+    if phase(pod) != "Running" or is_deleted(pod):
+        return False
+    containers = ((pod or {}).get("status") or {}).get("containerStatuses") or ()
+    return all(
+        "running" in (each.get("state") or {}) if each["name"] == "compute" else each.get("ready")
+        for each in containers
+    )
 
 
 def pod_is_down(pod: Object | None) -> bool:

@@ -83,7 +83,7 @@ def _placing(vmi: Object, pod: Object | None) -> tuple[str, str] | None:
         conditions.put(status, "PodScheduled", "False", scheduled.get("reason", ""), scheduled.get("message", ""))
     else:
         conditions.drop(status, "PodScheduled")
-    if phases.pod_is_ready(pod) and not phases.is_deleted(vmi):
+    if phases.pod_has_started(pod) and not phases.is_deleted(vmi):
         _hand_over(vmi, pod)
     return _image_error(pod)
 

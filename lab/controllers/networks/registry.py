@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from lab.config import CLUSTER_MTU
+from lab.config import CLUSTER_DNS, CLUSTER_MTU
 from lab.controllers.networks.allocator import Pool
 from lab.controllers.networks.annotation import gateways_of
 from lab.controllers.networks.definition import LABEL, Attachment, Definition, attachment_of, node_names
@@ -21,8 +21,6 @@ from lab.fabric.northbound import Northbound
 from lab.resources import NADS, NAMESPACES
 
 Object = dict[str, Any]
-
-CLUSTER_DNS = "10.96.0.10"
 
 _LOG = logging.getLogger(__name__)
 

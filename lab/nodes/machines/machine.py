@@ -63,6 +63,7 @@ class Machine:
         self._ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._tasks: list[asyncio.Task[None]] = []
         self._reset_seen = asyncio.Event()
+        self._companions: list[asyncio.subprocess.Process] = []
 
     @classmethod
     async def start(cls, spec: MachineSpec, host: Host, beginning: Beginning = COLD_BOOT) -> Machine:
@@ -88,6 +89,10 @@ class Machine:
             raise
         machine._tasks.append(asyncio.create_task(machine._follow()))
         return machine
+
+    def accompany(self, *companions: asyncio.subprocess.Process) -> None:
+        """Have processes end with the machine."""
+        self._companions.extend(companions)
 
     @property
     def pid(self) -> int:
@@ -171,6 +176,7 @@ class Machine:
 
     async def _wait(self) -> None:
         status = await self._process.wait()
+        await self._dismiss()
         try:
             async with asyncio.timeout(_CLOSE_LIMIT):
                 # QEMU's last events may still be on their way through the monitor.
@@ -184,6 +190,12 @@ class Machine:
             for task in self._tasks[1:]:
                 task.cancel()
             self._ended.set_result(self._end(status))
+
+    async def _dismiss(self) -> None:
+        for companion in self._companions:
+            with suppress(ProcessLookupError):
+                companion.kill()
+            await companion.wait()
 
     def _end(self, status: int) -> End:
         if status < 0:

@@ -6,13 +6,14 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lab.controllers.kubevirt.launcher import quantity
 from lab.nodes.machines.cloud_init import CloudInit
 from lab.nodes.machines.command import MachineSpec, Nic
+from lab.nodes.machines.masquerade import DEFAULT_RANGE, Masquerade, Port
 from lab.nodes.machines.plumbing import Cable
 from lab.nodes.sandbox import Interface, Sandbox
 
@@ -38,6 +39,8 @@ class Attachment:
     mac: str
     interface: Interface
     on_pod_network: bool
+    masquerade: Masquerade | None = None
+    """How the guest is put behind the pod's NIC; None: it takes the NIC's place."""
 
     @property
     def cable(self) -> Cable:
@@ -54,15 +57,19 @@ def attachments(vmi: Object, sandbox: Sandbox) -> tuple[Attachment, ...]:
         if interface.get("state") == "absent":
             continue
         name = interface["name"]
-        for binding in ("masquerade", "passtBinding", "sriov"):
+        for binding in ("passtBinding", "sriov"):
             if binding in interface:
-                raise CannotRun(f"interface {name}: the lab has no binding {binding}; use l2bridge or bridge")
+                known = "l2bridge, bridge or masquerade"
+                raise CannotRun(f"interface {name}: the lab has no binding {binding}; use {known}")
         network = networks.get(name)
         if network is None:
             raise CannotRun(f"interface {name} has no network of that name")
         nic = _pod_interface(name, network, sandbox)
-        mac = str(interface.get("macAddress") or nic.mac).lower().replace("-", ":")
-        found.append(Attachment(name, mac, nic, "pod" in network))
+        mac = str(interface.get("macAddress") or _mac_so_far(vmi, interface) or nic.mac).lower().replace("-", ":")
+        attachment = Attachment(name, mac, nic, "pod" in network)
+        if "masquerade" in interface:
+            attachment = replace(attachment, masquerade=_masquerade(vmi, attachment, interface, network))
+        found.append(attachment)
     return tuple(sorted(found, key=lambda attachment: not attachment.on_pod_network))
 
 
@@ -142,6 +149,27 @@ def _pod_interface(name: str, network: Object, sandbox: Sandbox) -> Interface:
         if interface.name == wanted or (interface.network == key and interface.role != "primary"):
             return interface
     raise CannotRun(f"network {name}: the pod has no interface on {key}")
+
+
+def _mac_so_far(vmi: Object, interface: Object) -> str | None:
+    """The MAC of a guest behind its pod's NIC stays when the guest moves to a pod whose NIC has another."""
+    if "masquerade" not in interface:
+        return None
+    known = (vmi.get("status") or {}).get("interfaces") or ()
+    return next((entry.get("mac") for entry in known if entry["name"] == interface["name"]), None)
+
+
+def _masquerade(vmi: Object, attachment: Attachment, interface: Object, network: Object) -> Masquerade:
+    ports = tuple(
+        Port((port.get("protocol") or "TCP").lower(), int(port["port"])) for port in interface.get("ports") or ()
+    )
+    return Masquerade(
+        attachment.cable,
+        attachment.mac,
+        vmi["spec"].get("hostname") or vmi["metadata"]["name"],
+        ports,
+        (network.get("pod") or {}).get("vmNetworkCIDR") or DEFAULT_RANGE,
+    )
 
 
 def _processors(domain: Object) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from lab.client import NotFound
 from lab.guest.image import GuestImage
 from lab.nodes.context import NodeContext
-from lab.nodes.machines import plumbing, saved_state
+from lab.nodes.machines import masquerade, plumbing, saved_state
 from lab.nodes.machines.acceleration import Accelerator
 from lab.nodes.machines.cloud_init import write_disk
 from lab.nodes.machines.command import ARRIVAL, MachineSpec
@@ -57,13 +57,27 @@ async def launch(
     spec = describe.machine(vmi, nics, folder, content is not None)
     if content is not None and spec.disk is not None:
         await asyncio.to_thread(write_disk, content, spec.disk)
-    await plumbing.lay(sandbox.netns, [nic.cable for nic in nics])
+    await plumbing.lay(sandbox.netns, [nic.cable for nic in nics if nic.masquerade is None])
+    hidden = [nic.masquerade for nic in nics if nic.masquerade is not None]
+    for behind in hidden:
+        await masquerade.lay(sandbox.netns, behind)
+        rules = context.faults.decide("machine.masquerade", masquerade.rules(behind), masquerade=behind, **facts)
+        await plumbing.filter_frames(sandbox.netns, rules)
     beside = tuple(other for other in context.sandboxes if other is not sandbox)
     rules = context.faults.decide("machine.filter", "", nics=nics, incoming=incoming, beside=beside, **facts)
     if rules:
         await plumbing.filter_frames(sandbox.netns, rules)
     host = Host(workshop.image, workshop.accelerator, sandbox.netns, folder)
-    return await _start(spec, host, workshop, incoming), nics
+    # Before the guest runs: it asks for its address at once.
+    servers = [await masquerade.serve_dhcp(sandbox.netns, folder, behind) for behind in hidden]
+    try:
+        machine = await _start(spec, host, workshop, incoming)
+    except BaseException:
+        for server in servers:
+            server.kill()
+        raise
+    machine.accompany(*servers)
+    return machine, nics
 
 
 async def _start(spec: MachineSpec, host: Host, workshop: Workshop, incoming: bool) -> Machine:

@@ -1,0 +1,126 @@
+"""NAT between a pod's NIC and a guest behind it: real packets through the rules, no guest needed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+
+import pytest
+
+from lab import netns
+from lab.nodes.machines import masquerade, plumbing
+from lab.nodes.machines.masquerade import Masquerade, Port
+from lab.nodes.machines.plumbing import Cable
+
+PREFIX = f"mq{os.getpid():x}"
+PEER, POD, GUEST = f"{PREFIX}-peer", f"{PREFIX}-pod", f"{PREFIX}-guest"
+PEER_ADDRESS, POD_ADDRESS = "10.9.0.1", "10.9.0.2"
+CABLE = Cable("eth0", 1400)
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+@asynccontextmanager
+async def laid(ports: tuple[Port, ...] = ()) -> AsyncIterator[None]:
+    """A peer, a pod, and a namespace that stands for the guest, at the pod's bridge."""
+    behind = Masquerade(CABLE, "0a:58:0a:09:00:02", "vm", ports)
+    try:
+        for name in (PEER, POD, GUEST):
+            await asyncio.to_thread(netns.create, name)
+        await netns.inside(PEER, _veth, "nic", f"{PEER_ADDRESS}/24", POD, "eth0")
+        await netns.inside(POD, _configure, "eth0", f"{POD_ADDRESS}/24")
+        await masquerade.lay(POD, behind)
+        await plumbing.filter_frames(POD, masquerade.rules(behind))
+        await netns.inside(GUEST, _veth, "nic", str(behind.guest), POD, "port")
+        await netns.inside(POD, _plug)
+        await netns.inside(GUEST, lambda links: links.route("add", dst="default", gateway=str(behind.gateway.ip)))
+        yield
+    finally:
+        for name in (PEER, POD, GUEST):
+            await asyncio.to_thread(netns.remove, name)
+
+
+def _veth(links, name, address, far_namespace, far_name) -> None:
+    with (netns.FOLDER / far_namespace).open() as far:
+        links.link("add", ifname=name, kind="veth", peer={"ifname": far_name, "net_ns_fd": far.fileno()})
+    _configure(links, name, address)
+
+
+def _configure(links, name, address) -> None:
+    index = links.link_lookup(ifname=name)[0]
+    host, _, length = address.partition("/")
+    links.addr("add", index=index, address=host, prefixlen=int(length))
+    links.link("set", index=index, state="up")
+
+
+def _plug(links) -> None:
+    port, bridge = links.link_lookup(ifname="port")[0], links.link_lookup(ifname=CABLE.bridge)[0]
+    links.link("set", index=port, master=bridge, state="up")
+
+
+async def listen(namespace: str, port: int) -> socket.socket:
+    listener = await netns.open_socket(namespace)
+    listener.bind(("0.0.0.0", port))
+    listener.listen()
+    return listener
+
+
+async def seen(listener: socket.socket, namespace: str, host: str, port: int) -> str:
+    """By which address the listener sees a connection from the namespace."""
+    connecting = asyncio.create_task(netns.connect(namespace, host, port))
+    connection, (source, _) = await asyncio.get_running_loop().sock_accept(listener)
+    connection.close()
+    _, writer = await connecting
+    writer.close()
+    return source
+
+
+async def reaches(namespace: str, host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(1):
+            _, writer = await netns.connect(namespace, host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def test_guest_is_seen_outside_with_its_pods_address() -> None:
+    async def check() -> None:
+        async with laid():
+            with closing(await listen(PEER, 80)) as listener:
+                assert await seen(listener, GUEST, PEER_ADDRESS, 80) == POD_ADDRESS
+
+    asyncio.run(check())
+
+
+def test_all_ports_but_the_reserved_ones_lead_to_the_guest() -> None:
+    async def check() -> None:
+        async with laid():
+            for port in (80, *masquerade.RESERVED_PORTS):
+                with closing(await listen(GUEST, port)):
+                    assert await reaches(PEER, POD_ADDRESS, port) is (port == 80)
+
+    asyncio.run(check())
+
+
+def test_declared_ports_alone_lead_to_the_guest() -> None:
+    async def check() -> None:
+        async with laid((Port("tcp", 80),)):
+            with closing(await listen(GUEST, 80)), closing(await listen(GUEST, 81)):
+                assert await reaches(PEER, POD_ADDRESS, 80)
+                assert not await reaches(PEER, POD_ADDRESS, 81)
+
+    asyncio.run(check())
+
+
+def test_what_is_sent_to_the_pods_own_loopback_arrives_as_from_the_gateway() -> None:
+    async def check() -> None:
+        async with laid():
+            with closing(await listen(GUEST, 22)) as listener:
+                assert await seen(listener, POD, "127.0.0.1", 22) == "10.0.2.1"
+
+    asyncio.run(check())
