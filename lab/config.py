@@ -26,6 +26,9 @@ UDN_JOIN_SUBNETS = ("100.65.0.0/16", "fd99::/64")
 MASQUERADE_SUBNET = "169.254.0.0/17"
 TRANSIT_SUBNET = "100.88.0.0/16"
 CLUSTER_MTU = 1400
+SERVICE_GATEWAY = "lab.udn/gateway"
+"""Annotation of a Service: the address of its network beyond the cluster, to which nodes pass what comes to them."""
+API_PORT = 6443  # of the control plane's address: where services and workloads find the API server
 
 POD_IMAGE = "localhost/lab-pod:latest"
 """A busybox shell; sleeps for ever unless told otherwise."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lab.client import AlreadyExists, Informer, NotFound, Refused
+from lab.config import API_PORT
 from lab.controllers.manifests import ensure
 from lab.controllers.placement import finished
 from lab.controllers.runtime import Context, Controller, Key, key_of
@@ -14,14 +15,20 @@ from lab.resources import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES, Resource
 
 Object = dict[str, Any]
 
-_API_PORT = 6443
+_OWN_PORTS: dict[Key, list[Object]] = {
+    Key("default", "kubernetes"): [{"name": "https", "port": API_PORT, "protocol": "TCP"}],
+    Key("kube-system", "kube-dns"): [
+        {"name": "dns", "port": 53, "protocol": "UDP"},
+        {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
+    ],
+}
 _MANAGED_BY = "endpointslice-controller.k8s.io"
 
 
 async def build(context: Context) -> Sequence[Controller]:
-    """The controller of both kinds; the API's own endpoint is written at once."""
+    """The controller of both kinds; the endpoints of the API and of DNS are written at once."""
     services, pods = context.informers.of(SERVICES), context.informers.of(PODS)
-    await _publish_api(context)
+    await _publish_own(context)
     endpoints = _Endpoints(context, services, pods)
     controller = Controller("endpoints", endpoints.reconcile)
     controller.watch(services)
@@ -177,9 +184,19 @@ def _selected(service: Object, labels: dict[str, str]) -> bool:
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
 
 
-async def _publish_api(context: Context) -> None:
-    addresses = [{"ip": node.address} for node in context.config.nodes if node.control_plane]
-    subset = {"addresses": addresses, "ports": [{"name": "https", "port": _API_PORT, "protocol": "TCP"}]}
-    await ensure(
-        context.client, ENDPOINTS, {"metadata": {"name": "kubernetes", "namespace": "default"}, "subsets": [subset]}
-    )
+async def _publish_own(context: Context) -> None:
+    """The API's and DNS's own endpoints: both run at the control plane's address, not in pods."""
+    addresses = [node.address for node in context.config.nodes if node.control_plane]
+    for key, ports in _OWN_PORTS.items():
+        metadata = {"name": key.name, "namespace": key.namespace}
+        subset = {"addresses": [{"ip": address} for address in addresses], "ports": ports}
+        await ensure(context.client, ENDPOINTS, {"metadata": metadata, "subsets": [subset]})
+        labels = {"kubernetes.io/service-name": key.name}
+        endpoints = [{"addresses": [address], "conditions": {"ready": True}} for address in addresses]
+        own = {
+            "metadata": {**metadata, "labels": labels},
+            "addressType": "IPv4",
+            "endpoints": endpoints,
+            "ports": ports,
+        }
+        await ensure(context.client, ENDPOINT_SLICES, own)

@@ -62,6 +62,12 @@ def ensure_egress(rows: Rows, network: str, router: Any, node: str, subnets: tup
             })  # fmt: skip
 
 
+def gateway_address(rows: Rows, router: str) -> str | None:
+    """The address of a router on the physical network, None if it has none."""
+    port = rows.find("Logical_Router_Port", f"rtoe-{router}")
+    return str(ip_interface(port.networks[0]).ip) if port is not None else None
+
+
 def remove_egress(rows: Rows, router: str) -> None:
     """Take away what :func:`ensure_egress` made outside the router itself."""
     switch = rows.find("Logical_Switch", names.EXTERNAL_SWITCH)

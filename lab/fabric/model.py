@@ -85,6 +85,30 @@ class Port:
     unknown: bool = False
 
 
+@dataclass(frozen=True)
+class Balancer:
+    """A load balancer for the clients of a network.
+
+    ``fronts`` maps ``address:port`` to backends of the same form; without any, clients are refused. ``protocol`` is
+    ``TCP``, ``UDP`` or ``SCTP``.
+    """
+
+    name: str
+    network: str
+    protocol: str
+    fronts: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """A load balancer for clients beyond the cluster: ``ports`` of the network's own address there, to backends."""
+
+    name: str
+    network: str
+    protocol: str
+    ports: Mapping[int, tuple[str, ...]]
+
+
 def default_network(config: LabConfig) -> Layer3:
     """The cluster's default network."""
     return Layer3(

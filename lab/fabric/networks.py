@@ -47,7 +47,7 @@ def delete_network(rows: Rows, network: str) -> None:
     """Take away all that bears the network's name; nothing happens if there is none."""
     for router in rows.owned("Logical_Router", names.NETWORK_KEY, network):
         remove_egress(rows, router.name)
-    for table in ("Logical_Switch", "Logical_Router", "DHCP_Options"):
+    for table in ("Logical_Switch", "Logical_Router", "DHCP_Options", "Load_Balancer"):
         for row in rows.owned(table, names.NETWORK_KEY, network):
             if row.name != names.EXTERNAL_SWITCH if table == "Logical_Switch" else True:
                 row.delete()

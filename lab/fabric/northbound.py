@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lab.fabric import gateway, names, networks, ports
+from lab.fabric import balancers, gateway, names, networks, ports
 from lab.fabric.database import Database
-from lab.fabric.model import Layer2, Layer3, Port
+from lab.fabric.model import Balancer, Entrance, Layer2, Layer3, Port
 from lab.fabric.rows import Rows
 from lab.faults.seams import Faults
 
@@ -54,6 +54,28 @@ class Northbound:
     async def delete_port(self, name: str) -> None:
         """No port of that name."""
         await self._transact(lambda rows: ports.delete_port(rows, name), network="", port=name)
+
+    async def ensure_balancer(self, balancer: Balancer) -> None:
+        """A load balancer on every switch that its network has now."""
+        facts = {"network": balancer.network, "balancer": balancer.name}
+        await self._transact(lambda rows: balancers.ensure_balancer(rows, balancer), **facts)
+
+    async def ensure_entrance(self, entrance: Entrance) -> str | None:
+        """A load balancer on the router of its network; the address to which others send, None without router."""
+        facts = {"network": entrance.network, "balancer": entrance.name}
+        return await self._transact(lambda rows: balancers.ensure_entrance(rows, entrance), **facts)
+
+    async def delete_balancer(self, name: str) -> None:
+        """No load balancer of that name."""
+        await self._transact(lambda rows: balancers.delete_balancer(rows, name), network="", balancer=name)
+
+    async def balancers(self) -> tuple[str, ...]:
+        """Names of the load balancers there are."""
+
+        def read(idl: Any) -> tuple[str, ...]:
+            return tuple(sorted(row.name for row in idl.tables["Load_Balancer"].rows.values()))
+
+        return await self._northbound.read(read)
 
     async def networks(self) -> tuple[str, ...]:
         """Names of the networks there are."""

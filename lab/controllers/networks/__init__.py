@@ -1,7 +1,8 @@
 """User-defined networks: from their objects to ports in OVN.
 
 ``user_networks`` turns UDNs and CUDNs into attachments (NADs), ``registry`` turns attachments into networks of the
-fabric, ``pods`` gives pods their addresses and ports, ``claims`` and ``webhook`` keep the addresses of machines.
+fabric, ``pods`` gives pods their addresses and ports, ``claims`` and ``webhook`` keep the addresses of machines,
+``mirror`` and ``balancers`` put services on the networks of their namespaces.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lab.controllers.networks.attachments import Attachments
+from lab.controllers.networks.balancers import ServiceBalancers
 from lab.controllers.networks.claims import Claims
 from lab.controllers.networks.definition import attachment_of
 from lab.controllers.networks.leases import Leases
+from lab.controllers.networks.mirror import EndpointSliceMirror
 from lab.controllers.networks.pods import PodNetworks
 from lab.controllers.networks.registry import Registry
 from lab.controllers.networks.user_networks import ClusterUserDefinedNetworks, UserDefinedNetworks
@@ -43,6 +46,8 @@ async def build(context: Context) -> Sequence[Controller]:
         ClusterUserDefinedNetworks(context, registry, attachments).controller,
         Claims(context, registry, leases.in_use).controller,
         PodNetworks(context, registry, leases, northbound).controller,
+        EndpointSliceMirror(context, registry).controller,
+        ServiceBalancers(context, registry, northbound).controller,
     ]
 
 
