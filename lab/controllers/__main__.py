@@ -16,7 +16,17 @@ from pathlib import Path
 
 from lab.client import Client
 from lab.config import LabConfig
-from lab.controllers import garbage, kubevirt, manifests, namespaces, networks, scheduling, services
+from lab.controllers import (
+    dns,
+    garbage,
+    kubevirt,
+    load_balancers,
+    manifests,
+    namespaces,
+    networks,
+    scheduling,
+    services,
+)
 from lab.controllers.runtime import Build, Context, Controller, Informers
 from lab.faults.seams import Faults
 
@@ -24,6 +34,8 @@ _ROOMS: Sequence[Build] = (
     namespaces.build,
     scheduling.build,
     services.build,
+    load_balancers.build,
+    dns.build,
     networks.build,
     kubevirt.build,
     garbage.build,  # last: it asks for all kinds, those included that virt-api serves

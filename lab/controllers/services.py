@@ -137,7 +137,10 @@ def _metadata(service: Object, name: str, labels: dict[str, str]) -> Object:
 def _slice_endpoint(service: Object, pod: Object) -> Object:
     ready = _ready(pod, service)
     terminating = "deletionTimestamp" in pod["metadata"]
+    spec = pod["spec"]
+    named = spec.get("subdomain") == service["metadata"]["name"] and spec.get("hostname")
     return {
+        **({"hostname": spec["hostname"]} if named else {}),
         "addresses": [pod["status"]["podIP"]],
         "conditions": {"ready": ready and not terminating, "serving": ready, "terminating": terminating},
         "nodeName": pod["spec"].get("nodeName", ""),

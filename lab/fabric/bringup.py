@@ -26,7 +26,7 @@ from lab.config import (
     LabConfig,
     Node,
 )
-from lab.fabric import daemons, links
+from lab.fabric import daemons, dns, links
 from lab.fabric.model import DEFAULT_NETWORK, default_network, mac_of
 from lab.fabric.names import MANAGEMENT_INTERFACE, management_port
 from lab.fabric.node_switch import NodeSwitch
@@ -95,6 +95,7 @@ class Fabric:
         wide = ip_network(GATEWAY_SUBNET).prefixlen
         links.configure(out, "eth0", f"{UNDERLAY_ROUTER}/{length}", f"{GATEWAY_ROUTER}/{wide}")
         links.configure(out, "lo", f"{OUTSIDE_HOST}/32")
+        links.route_for_others(out)
         for number, node in enumerate(config.nodes):
             space = config.netns(node.name)
             for bridge, inner, far in (("underlay", f"phy{number}", "phy0"), ("management", f"mgmt{number}", "mgmt0")):
@@ -118,6 +119,7 @@ class Fabric:
         await self._daemon("ovn-northd", daemons.northd(directory), directory)
         out = self._config.netns("out")
         await self._processes.start("outside", [sys.executable, "-m", "lab.fabric.outside"], netns=out)
+        await self._processes.start("outside-dns", dns.outside_server(), netns=out)
 
     async def _start_node(self, node: Node, template: Path) -> None:
         directory = self._config.state / "nodes" / node.name
@@ -134,6 +136,10 @@ class Fabric:
         # Last: without the bridge's socket it would wait a second before it looks again.
         await self._daemon(f"ovn-controller-{node.name}", daemons.controller(directory), directory, node.name)
         await _finished(partial(self._address_node, node))
+        if node.control_plane:
+            (self._config.state / dns.HOSTS).mkdir(parents=True, exist_ok=True)
+            space, server = self._config.netns(node.name), dns.cluster_server(self._config.state, node.address)
+            await self._processes.start("dns", server, netns=space)
 
     def _address_node(self, node: Node) -> None:
         space = self._config.netns(node.name)

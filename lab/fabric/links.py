@@ -10,6 +10,7 @@ import fcntl
 import os
 import socket
 import struct
+from pathlib import Path
 
 from pyroute2 import IPRoute
 
@@ -85,6 +86,14 @@ def route(namespace: str, destination: str, gateway: str) -> None:
     """A route by way of ``gateway``."""
     with netns.entered(namespace), IPRoute() as ip:
         ip.route("replace", dst=destination, gateway=gateway)
+
+
+def route_for_others(namespace: str) -> None:
+    """Have the namespace forward packets, and tell nobody of a shorter way: each keeps to its own routes."""
+    with netns.entered(namespace):
+        for setting in ("ip_forward=1", "conf/all/send_redirects=0", "conf/default/send_redirects=0"):
+            name, _, value = setting.partition("=")
+            Path("/proc/sys/net/ipv4", name).write_text(value)
 
 
 def _index(ip: IPRoute, interface: str) -> int:
