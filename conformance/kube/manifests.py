@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from conformance.kube.api import RUN_LABEL, Object
-from conformance.kube.resources import CUDNS, MIGRATIONS, NADS, NAMESPACES, PODS, UDNS, Resource
+from conformance.kube.resources import CUDNS, MIGRATIONS, NADS, NAMESPACES, PODS, SERVICES, UDNS, Resource
 
 PRIMARY_NETWORK_LABEL = "k8s.ovn.org/primary-user-defined-network"
 HOSTNAME = "kubernetes.io/hostname"
 GROUP_LABEL = "udn-conformance/apart"
+MACHINE_LABEL = "udn-conformance/machine"
 
 Topology = Literal["Layer2", "Layer3", "Localnet"]
 Role = Literal["Primary", "Secondary"]
@@ -119,6 +120,25 @@ def pod(
     }
     obj["spec"] = {"containers": [container], "terminationGracePeriodSeconds": 1, **on_node(node)}
     return obj
+
+
+def service(
+    name: str,
+    namespace: str,
+    run_id: str,
+    selector: Mapping[str, str],
+    ports: Sequence[Mapping[str, Any]],
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP",
+    **more: Any,
+) -> Object:
+    """A Service; ``more`` goes into its spec (``clusterIP``, ``ipFamilyPolicy``…) as it is."""
+    spec = {"type": type, "selector": dict(selector), "ports": [dict(port) for port in ports], **more}
+    return labelled(SERVICES, name, run_id, namespace) | {"spec": spec}
+
+
+def service_port(port: int, target: int, protocol: Literal["TCP", "UDP"] = "TCP") -> Object:
+    """One port of a service, named as several must be."""
+    return {"name": f"{protocol.lower()}-{port}", "port": port, "targetPort": target, "protocol": protocol}
 
 
 def on_node(node: str | None) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from conformance.evidence import step
 from conformance.kube import machine_manifests, manifests
@@ -11,10 +12,19 @@ from conformance.machines.pod import Pod
 from conformance.machines.vm import VirtualMachine
 from conformance.tenancy.group import Group
 from conformance.tenancy.network import Network
+from conformance.tenancy.service import Service
 from conformance.tenancy.subnets import Subnet
+from conformance.traffic.probe import PORT
 
 if TYPE_CHECKING:
     from conformance.tenancy.tenants import Tenants
+
+#: A service's own port is never the one behind it: what a test reaches has gone through the service.
+SERVICE_PORT = 8080
+PORTS = (
+    manifests.service_port(SERVICE_PORT, PORT, "TCP"),
+    manifests.service_port(SERVICE_PORT, PORT, "UDP"),
+)
 
 
 class Tenant:
@@ -62,10 +72,10 @@ class Tenant:
         self._tenants.forget_later(CUDNS, name)
         return self._adopt(Network(self.api, CUDNS, name, self.namespace, subnet, mtu))
 
-    def pod(self, name: str, apart_from: str | None = None) -> Pod:
+    def pod(self, name: str, apart_from: str | None = None, labels: Mapping[str, str] | None = None) -> Pod:
         """Create a pod; not awaited. Pods that name the same ``apart_from`` group run on different nodes."""
-        labels = {manifests.GROUP_LABEL: apart_from} if apart_from else None
-        manifest = manifests.pod(name, self.namespace, self.run_id, self._tenants.images.pod, labels=labels)
+        own = {**(labels or {}), **({manifests.GROUP_LABEL: apart_from} if apart_from else {})}
+        manifest = manifests.pod(name, self.namespace, self.run_id, self._tenants.images.pod, labels=own)
         if apart_from is not None:
             manifest["spec"] |= manifests.apart(apart_from)
         with step(f"create pod {self.namespace}/{name}"):
@@ -91,9 +101,23 @@ class Tenant:
                 binding=images.binding,
                 apart_from=apart_from,
                 node=beside,
+                labels={manifests.MACHINE_LABEL: name},
             )
         )
         return machine
+
+    def service(
+        self,
+        name: str,
+        selector: Mapping[str, str],
+        ports: Sequence[Mapping[str, Any]] = PORTS,
+        type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP",
+        **more: Any,
+    ) -> Service:
+        """Create a Service; ``more`` goes into its spec as it is. Raises ``Refused`` when the API does not take it."""
+        with step(f"create service {self.namespace}/{name}"):
+            self.api.create(manifests.service(name, self.namespace, self.run_id, selector, ports, type=type, **more))
+        return Service(self.api, self.namespace, name)
 
     def pair(self) -> Group:
         """Two VMs on different nodes; created, not awaited."""

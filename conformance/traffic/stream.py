@@ -19,6 +19,7 @@ from conformance.machines.shell import ShellError, quote
 from conformance.traffic import netcat
 from conformance.traffic.arrivals import Arrivals, Timeline, read_arrivals
 from conformance.traffic.background import Background, background
+from conformance.traffic.cells import Destination
 from conformance.traffic.listener import wait_open
 from conformance.traffic.peers import Peer, line
 
@@ -87,17 +88,24 @@ class Stream:
 
 
 @contextmanager
-def stream(client: Peer, server: Peer, port: int = 5201, measured_on: Peer | None = None) -> Iterator[Stream]:
-    """Hold a session open while the block runs.
+def stream(
+    client: Peer,
+    server: Peer,
+    port: int = 5201,
+    measured_on: Peer | None = None,
+    through: Destination | None = None,
+) -> Iterator[Stream]:
+    """Hold a session open while the block runs; ``through`` is where the client finds the server, if not at its own
+    address.
 
     Raises ``StreamFailed`` when the session does not start, and afterwards when it carried nothing.
     """
-    route = line("tcp", client, server, port)
+    route = line("tcp", client, through or server, (through and through.port) or port)
     running = Stream(route)
     token = f"udnc{secrets.token_hex(3)}"
     family = 6 if ":" in server.address else 4
     listen = netcat.command(server.guest, "tcp", "listen", port, family=family)
-    connect = netcat.command(client.guest, "tcp", "connect", port, server.address)
+    connect = netcat.command(client.guest, "tcp", "connect", *_dialled(server, port, through))
     moves = {peer: peer.migration_uid for peer in (client, server)}
     with (
         step(f"stream {route}"),
@@ -119,6 +127,12 @@ def stream(client: Peer, server: Peer, port: int = 5201, measured_on: Peer | Non
     _record(running)
     if any(not record.times for record in records.values()):
         raise StreamFailed(f"{route}: the stream carried nothing: {'; '.join(running.faults)}")
+
+
+def _dialled(server: Peer, port: int, through: Destination | None) -> tuple[int, str]:
+    if through is None:
+        return port, server.address
+    return through.port or port, through.address
 
 
 def _script(guest: Guest, token: str, program: str) -> str:

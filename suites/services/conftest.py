@@ -1,0 +1,52 @@
+"""The scenario of this profile: two VMs behind services, and pods of their network and of others beside them."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from conformance.kube.manifests import GROUP_LABEL, MACHINE_LABEL, service_port
+from conformance.side_by_side import side_by_side
+from conformance.tenancy.tenant import PORTS
+
+STREAM_PORT, STREAM_TARGET = 8201, 5201
+
+
+@pytest.fixture(scope="package")
+def served(tenants):
+    """Two VMs on different nodes, created, not awaited."""
+    return tenants.primary_layer2("served").pair()
+
+
+@pytest.fixture(scope="package")
+def pods(served, tenants):
+    """A pod of the VMs' network, one of another network, one of the default network; not awaited."""
+    other, default = tenants.primary_layer2("other"), tenants.without_label("default")
+    return SimpleNamespace(
+        near=served.tenant.pod("near"),
+        other=other.pod("other", labels={"app": "other"}),
+        default=default.pod("default", labels={"app": "default"}),
+        tenants=SimpleNamespace(other=other, default=default),
+    )
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _all_ready(served, pods):
+    """All of the scenario, created together, awaited together."""
+    side_by_side([*(member.wait_ready for member in served), *_waits(pods)])
+
+
+@pytest.fixture(scope="package")
+def everyone(served):
+    """A service with both VMs behind it."""
+    return served.tenant.service("everyone", {GROUP_LABEL: "pair"})
+
+
+@pytest.fixture(scope="package")
+def one(served):
+    """A service with the first VM alone behind it, by node ports too."""
+    ports = (*PORTS, service_port(STREAM_PORT, STREAM_TARGET))
+    return served.tenant.service("one", {MACHINE_LABEL: served.any().name}, ports, type="NodePort")
+
+
+def _waits(pods):
+    return [pod.wait_running for pod in (pods.near, pods.other, pods.default)]
