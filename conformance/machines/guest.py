@@ -144,8 +144,9 @@ class Guest:
         packet: int | None = None,
         fragment: bool = True,
         source: str | None = None,
+        ttl: int | None = None,
     ) -> Ping:
-        """Ping an address; ``size`` is the payload, ``packet`` the whole IP packet, in bytes.
+        """Ping an address; ``size`` is the payload, ``packet`` the whole IP packet, in bytes; ``ttl``: hops allowed.
 
         With ``fragment=False`` only packets that left whole count. iputils is told to set "don't fragment". busybox
         cannot be told; but Linux sets that bit on every packet that fits the path as it knows it, and counts those
@@ -157,6 +158,7 @@ class Guest:
         words = ["ping", "-c", str(count), "-i", str(PING_INTERVAL), "-W", str(PING_WAIT)]
         words += ["-s", str(size)] if size is not None else []
         words += ["-I", quote(source)] if source is not None else []
+        words += ["-t", str(ttl)] if ttl is not None else []
         words += ["-M", "do"] if not fragment and not self.tools.busybox_ping else []
         command = " ".join([*words, quote(ip)])
         limit = count * PING_INTERVAL + PING_WAIT + self.timeouts["command-margin"] / self.timeouts.scale

@@ -43,6 +43,11 @@ class Pod:
         return self.api.get(PODS, self.name, self.namespace)
 
     @property
+    def uid(self) -> str:
+        """Its UID: another pod of the name has another."""
+        return str(self.read()["metadata"]["uid"])
+
+    @property
     def phase(self) -> str:
         """``Pending``, ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``."""
         return str(self.read().get("status", {}).get("phase", ""))

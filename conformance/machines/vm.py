@@ -173,9 +173,18 @@ class VirtualMachine:
             except LoginFailed as error:
                 raise TimedOut(f"{error}; VM: {summary(self.vm())}; VMI: {summary(self.vmi())}") from error
         with step(f"wait for the address of {self}"):
-            self._wait_address()
+            self.wait_address()
             if not self.guest.wait_address():
                 note(f"{self}: the guest has no address on {self.guest.nic().name}")
+
+    def wait_address(self) -> None:
+        """Until its VMI reports an address; its guest may have none."""
+
+        def reports(vmi: Object) -> bool:
+            interfaces = vmi.get("status", {}).get("interfaces") or [{}]
+            return bool(_addresses(interfaces[0]))
+
+        wait_until(self.api, VMIS, self.name, self.namespace, reports, "vm-address", "address in status.interfaces")
 
     def start(self) -> None:
         """``virtctl start``, until its VMI exists."""
@@ -248,13 +257,6 @@ class VirtualMachine:
 
     def _first_interface(self) -> dict[str, Any]:
         return next(iter(self.interfaces), {})
-
-    def _wait_address(self) -> None:
-        def reports(vmi: Object) -> bool:
-            interfaces = vmi.get("status", {}).get("interfaces") or [{}]
-            return bool(_addresses(interfaces[0]))
-
-        wait_until(self.api, VMIS, self.name, self.namespace, reports, "vm-address", "address in status.interfaces")
 
     def _leave_console(self) -> None:
         if "console" in self.__dict__:

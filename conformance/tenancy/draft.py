@@ -59,6 +59,10 @@ class Draft:
         """A Layer2 UserDefinedNetwork with those fields."""
         return self.of({"topology": "Layer2", "layer2": fields})
 
+    def layer3(self, **fields: Any) -> Attempt:
+        """A Layer3 UserDefinedNetwork with those fields."""
+        return self.of({"topology": "Layer3", "layer3": fields})
+
     def cluster(self, network: dict[str, Any]) -> Attempt:
         """A ClusterUserDefinedNetwork with that network, for the draft's namespace."""
         selector = {"matchLabels": {"kubernetes.io/metadata.name": self._tenant.namespace}}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from conformance.evidence import step
-from conformance.kube.api import Api, Object
+from conformance.kube.api import Api, Object, Selection
 from conformance.kube.errors import Refused, refusal_of
 from conformance.kube.resources import CUDNS, NADS, Resource
-from conformance.kube.waits import wait_gone, wait_until
+from conformance.kube.waits import Deadline, TimedOut, follow, wait_gone, wait_until
 from conformance.tenancy.subnets import Subnet
 
 # OKD 4.17's document (seed 004) knows NetworkReady; newer releases report NetworkCreated.
@@ -52,13 +54,24 @@ class Attachment:
 class Network:
     """A UserDefinedNetwork or ClusterUserDefinedNetwork, seen from one namespace."""
 
-    def __init__(self, api: Api, kind: Resource, name: str, namespace: str, subnet: Subnet, mtu: int | None) -> None:
+    def __init__(
+        self,
+        api: Api,
+        kind: Resource,
+        name: str,
+        namespace: str,
+        subnet: Subnet,
+        mtu: int | None,
+        host_subnet: int | None = None,
+    ) -> None:
+        """``host_subnet``: prefix length of a node's part of the subnet, on Layer3."""
         self.api = api
         self.kind = kind
         self.name = name
         self.namespace = namespace
         self.subnet = subnet
         self.mtu = mtu or DEFAULT_MTU
+        self.host_subnet = host_subnet
 
     def __str__(self) -> str:
         return (
@@ -110,6 +123,46 @@ class Network:
             )
         return str(condition_of(refused).get("message", ""))
 
+    def is_accepted(self) -> bool:
+        """Whether the network is created or refused, as soon as it says which; ``TimedOut`` if it says neither."""
+        with step(f"wait until {self} tells whether it is accepted"):
+            judged = wait_until(
+                self.api,
+                self.kind,
+                self.name,
+                self._home,
+                lambda network: condition_of(network).get("status") in ("True", "False"),
+                timeout="network-status",
+                what="condition NetworkCreated",
+            )
+        return bool(condition_of(judged)["status"] == "True")
+
+    def seen_from(self, namespace: str) -> Network:
+        """The same network, as another namespace sees it."""
+        return Network(self.api, self.kind, self.name, namespace, self.subnet, self.mtu, self.host_subnet)
+
+    def message(self) -> str:
+        """What the network says of its creation now."""
+        return str(condition_of(self.read()).get("message", ""))
+
+    def wait_spans(self, namespaces: Iterable[str]) -> None:
+        """Until it has an attachment definition of its own in each of the namespaces, and in no other.
+
+        ``TimedOut`` names those where it has one at the end.
+        """
+        wanted, uid = sorted(namespaces), self.uid
+        deadline = Deadline(self.api.timeouts["network-ready"])
+        spanned: list[str] = []
+        with step(f"wait until {self} spans {', '.join(wanted) or 'no namespace'}"):
+            for found in follow(self.api, NADS, Selection(), deadline):
+                spanned = sorted(nad["metadata"]["namespace"] for nad in found.values() if _is_of(nad, self.name, uid))
+                if spanned == wanted:
+                    return
+        raise TimedOut(
+            f"{self} has attachment definitions in {spanned}, expected {wanted}, after {deadline.seconds:g} s; "
+            f"it says: {self.message()}"
+        )
+
     def attachment(self) -> Attachment:
         """The attachment definition in the tenant's namespace."""
         return Attachment(self.api, self.namespace, self.name)
@@ -128,6 +181,15 @@ class Network:
         """Ask for the network's deletion; it goes when nothing uses it any more."""
         with step(f"delete {self}"):
             self.api.delete(self.kind, self.name, self._home)
+
+    @contextmanager
+    def briefly(self) -> Iterator[Network]:
+        """The network, until the block ends: then it is deleted."""
+        try:
+            yield self
+        finally:
+            self.delete()
+            self.wait_gone()
 
     def wait_refuses_deletion(self, naming: object) -> str:
         """Until the network, being deleted, says that it is in use by ``naming``; gives its message.
@@ -152,6 +214,12 @@ class Network:
     @property
     def _home(self) -> str | None:
         return None if self.kind is CUDNS else self.namespace
+
+
+def _is_of(attachment: Object, name: str, uid: str) -> bool:
+    metadata = attachment["metadata"]
+    owners = (owner["uid"] for owner in metadata.get("ownerReferences") or [] if owner.get("controller"))
+    return metadata["name"] == name and uid in owners and "deletionTimestamp" not in metadata
 
 
 def condition_of(network: Object) -> dict[str, Any]:

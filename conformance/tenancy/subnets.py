@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-DEFAULT_POOL = "10.200.0.0/16"
-_SLICE_PREFIX = 20
+DEFAULT_POOL = "10.200.0.0/14"
+_SLICE_PREFIX = 18
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,11 @@ class Subnet:
     """An IPv4 or IPv6 subnet; text addresses can be asked for with ``in``."""
 
     cidr: str
+
+    @classmethod
+    def around(cls, address: str, prefix_length: int) -> Subnet:
+        """The subnet of that size that holds ``address``."""
+        return cls(str(ipaddress.ip_network(f"{address}/{prefix_length}", strict=False)))
 
     def __str__(self) -> str:
         return self.cidr

@@ -25,6 +25,8 @@ PORTS = (
     manifests.service_port(SERVICE_PORT, PORT, "TCP"),
     manifests.service_port(SERVICE_PORT, PORT, "UDP"),
 )
+#: Prefix length of a node's part of a Layer3 network, where a test does not care.
+HOST_SUBNET = 26
 
 
 class Tenant:
@@ -53,15 +55,39 @@ class Tenant:
         return self.network.subnet
 
     def request_network(
-        self, name: str = "primary", subnet: Subnet | None = None, persistent: bool = True, mtu: int | None = None
+        self,
+        name: str = "primary",
+        subnet: Subnet | None = None,
+        persistent: bool = True,
+        mtu: int | None = None,
+        **fields: Any,
     ) -> Network:
-        """Create a primary Layer2 UserDefinedNetwork in the namespace; not awaited."""
+        """Create a primary Layer2 UserDefinedNetwork in the namespace; not awaited. ``fields``: of its ``layer2``."""
         subnet = subnet or self._tenants.new_subnet()
+        manifest = manifests.udn(
+            name, self.namespace, self.run_id, [str(subnet)], persistent=persistent, mtu=mtu, **fields
+        )
         with step(f"create UserDefinedNetwork {self.namespace}/{name} ({subnet})"):
-            self.api.create(
-                manifests.udn(name, self.namespace, self.run_id, [str(subnet)], persistent=persistent, mtu=mtu)
-            )
+            self.api.create(manifest)
         return self._adopt(Network(self.api, UDNS, name, self.namespace, subnet, mtu))
+
+    def request_layer3(
+        self, name: str = "primary", subnet: Subnet | None = None, host_subnet: int = HOST_SUBNET, **fields: Any
+    ) -> Network:
+        """Create a primary Layer3 UserDefinedNetwork in the namespace; not awaited. ``fields``: of its ``layer3``.
+
+        ``host_subnet`` is the prefix length of each node's part of ``subnet``.
+        """
+        subnet = subnet or self._tenants.new_subnet()
+        parts = [{"cidr": str(subnet), "hostSubnet": host_subnet}]
+        manifest = manifests.udn(name, self.namespace, self.run_id, parts, topology="Layer3", **fields)
+        with step(f"create UserDefinedNetwork {self.namespace}/{name} ({subnet}, /{host_subnet} a node)"):
+            self.api.create(manifest)
+        return self._adopt(Network(self.api, UDNS, name, self.namespace, subnet, None, host_subnet))
+
+    def join(self, network: Network) -> None:
+        """Take a ClusterUserDefinedNetwork, which selects the namespace, for the tenant's network."""
+        self._adopt(network.seen_from(self.namespace))
 
     def request_cluster_network(self, subnet: Subnet, persistent: bool = True, mtu: int | None = None) -> Network:
         """Create a primary Layer2 ClusterUserDefinedNetwork for this namespace alone; not awaited."""
@@ -81,6 +107,10 @@ class Tenant:
         with step(f"create pod {self.namespace}/{name}"):
             self.api.create(manifest)
         return Pod(self.api, self.namespace, name)
+
+    def pods_apart(self, *names: str) -> list[Pod]:
+        """A pod for each name, on different nodes as far as there are nodes; not awaited."""
+        return [self.pod(name, apart_from="-".join(names)) for name in names]
 
     def machine(self, name: str, apart_from: str | None = None, beside: str | None = None) -> VirtualMachine:
         """Create a VM; not awaited.

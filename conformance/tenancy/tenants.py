@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from conformance.cluster import Cluster
 from conformance.context import RunContext
@@ -17,8 +18,12 @@ from conformance.kube.waits import wait_gone
 from conformance.machines.access import Access
 from conformance.machines.vm import VirtualMachine
 from conformance.tenancy.group import Group
+from conformance.tenancy.network import Network
 from conformance.tenancy.subnets import Subnet, SubnetPool
-from conformance.tenancy.tenant import Tenant
+from conformance.tenancy.tenant import HOST_SUBNET, Tenant
+
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+SYSTEM_PREFIXES = ("default", "kube-", "openshift-")
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,9 @@ class Tenants:
         """A subnet that no other network of the run has."""
         return self._subnets.new(prefix_length)
 
-    def empty(self, name: str) -> Tenant:
-        """A namespace with the label of primary networks, and no network."""
-        return self._tenant(name, labelled=True)
+    def empty(self, name: str, labels: Mapping[str, str] | None = None) -> Tenant:
+        """A namespace with the label of primary networks (and others), and no network."""
+        return self._tenant(name, labelled=True, labels=labels)
 
     def without_label(self, name: str) -> Tenant:
         """A namespace without that label."""
@@ -80,6 +85,50 @@ class Tenants:
             network = tenant.request_network(subnet=subnet, mtu=mtu)
         network.wait_ready()
         return tenant
+
+    def primary_layer3(self, name: str) -> Tenant:
+        """A namespace with a ready primary Layer3 network."""
+        tenant = self.empty(name)
+        tenant.request_layer3().wait_ready()
+        return tenant
+
+    def sharing(self, *names: str, topology: Literal["Layer2", "Layer3"] = "Layer2") -> tuple[Tenant, ...]:
+        """A namespace for each name, all on one ready primary ClusterUserDefinedNetwork that selects them by name."""
+        members = tuple(self.empty(name) for name in names)
+        values = [member.namespace for member in members]
+        selector = {"matchExpressions": [{"key": NAMESPACE_NAME, "operator": "In", "values": values}]}
+        network = self.request_cluster_network(names[0], selector, topology=topology)
+        network.wait_ready()
+        for member in members:
+            member.join(network)
+        return members
+
+    def request_cluster_network(
+        self,
+        name: str,
+        selector: dict[str, Any],
+        subnet: Subnet | None = None,
+        topology: Literal["Layer2", "Layer3"] = "Layer2",
+    ) -> Network:
+        """Create a primary ClusterUserDefinedNetwork for the namespaces that ``selector`` selects; not awaited."""
+        subnet = subnet or self.new_subnet()
+        host_subnet = HOST_SUBNET if topology == "Layer3" else None
+        parts: list[Any] = [{"cidr": str(subnet), "hostSubnet": host_subnet} if host_subnet else str(subnet)]
+        name = f"{self._stem}-{next(self._numbers)}-{name}"
+        with step(f"create ClusterUserDefinedNetwork {name} ({subnet})"):
+            self.api.create(manifests.cudn(name, self.run_id, selector, parts, topology=topology))
+        self.forget_later(CUDNS, name)
+        return Network(self.api, CUDNS, name, "", subnet, None, host_subnet)
+
+    def existing(self, namespace: str) -> Tenant:
+        """A namespace that the cluster had before the run, and keeps."""
+        return Tenant(self, namespace)
+
+    def system_namespaces(self) -> list[str]:
+        """The cluster's own namespaces that there are: ``default``, and the first of ``kube-*`` and ``openshift-*``."""
+        names = sorted(obj["metadata"]["name"] for obj in self.api.list(NAMESPACES))
+        found = (next((name for name in names if name.startswith(prefix)), None) for prefix in SYSTEM_PREFIXES)
+        return [name for name in found if name is not None]
 
     def pairs(self, *tenants: Tenant) -> tuple[Group, ...]:
         """A pair of VMs in each tenant, created together; not awaited."""
@@ -108,10 +157,10 @@ class Tenants:
         self._namespaces.clear()
         self._cluster_wide.clear()
 
-    def _tenant(self, name: str, labelled: bool) -> Tenant:
+    def _tenant(self, name: str, labelled: bool, labels: Mapping[str, str] | None = None) -> Tenant:
         namespace = f"{self._stem}-{next(self._numbers)}-{name}"
         with step(f"create namespace {namespace}"):
-            self.api.create(manifests.namespace(namespace, self.run_id, primary_udn=labelled))
+            self.api.create(manifests.namespace(namespace, self.run_id, primary_udn=labelled, labels=labels))
         self._namespaces.append(namespace)
         SNAPSHOTS.add_namespace(namespace)
         return Tenant(self, namespace)

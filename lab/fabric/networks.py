@@ -41,6 +41,7 @@ def ensure_layer3(rows: Rows, network: Layer3) -> None:
         first = next(iter(network.host_subnets))
         subnets = tuple(subnet for node in network.host_subnets for subnet in network.subnets(node))
         ensure_egress(rows, network.name, router, first, subnets)
+        rows.decide("fabric.router", router, subnets=subnets)
 
 
 def delete_network(rows: Rows, network: str) -> None:

@@ -155,6 +155,48 @@ rule_fault(
     message=ACCEPTED + r".*'topology'",
     weaken=without_rules("forbidden otherwise"),
 )
+rule_fault(
+    "persistent-without-ipam",
+    "the API takes persistent addresses on a network whose addresses are nobody's business",
+    "udn-api/persistent-needs-ipam-enabled",
+    message=ACCEPTED + r".*'mode': 'Disabled', 'lifecycle': 'Persistent'",
+    weaken=without_rules("lifecycle Persistent is only supported"),
+)
+rule_fault(
+    "primary-without-ipam",
+    "the API takes a primary network without address management",
+    "udn-api/ipam-disabled-is-secondary-only",
+    message=ACCEPTED + r".*'role': 'Primary', 'ipam': \{'mode': 'Disabled'\}",
+    weaken=without_rules("Disabled ipam.mode is only supported"),
+)
+rule_fault(
+    "subnets-without-ipam",
+    "the API takes subnets on a network without address management",
+    "udn-api/ipam-disabled-is-secondary-only",
+    message=r"an invalid network \(Subnets must be unset\) is accepted: .*'role': 'Secondary', 'subnets'",
+    weaken=without_rules("Subnets must be unset"),
+)
+rule_fault(
+    "join-subnets-on-secondary",
+    "the API takes join subnets on a secondary network",
+    "udn-api/join-subnets-primary-only",
+    message=ACCEPTED + r".*'joinSubnets'",
+    weaken=without_rules("JoinSubnets is only supported"),
+)
+rule_fault(
+    "layer3-without-subnets",
+    "the API takes a Layer3 network without subnets",
+    "udn-api/layer3-subnets-required",
+    message=r"an invalid network \(subnets\) is accepted: .*'topology': 'Layer3'",
+    weaken=both(without("required", "layer3"), without("minItems", "subnets")),
+)
+rule_fault(
+    "host-subnet-of-any-size",
+    "the API takes host subnets that are as large as the network, or larger",
+    "udn-api/layer3-subnets-required",
+    message=r"an invalid network \(HostSubnet must be smaller than CIDR\) is accepted: .*'hostSubnet': 1[26]",
+    weaken=without_rules("HostSubnet must be smaller"),
+)
 
 LABEL_UNPROTECTED = fault(
     "label-changes-allowed",

@@ -14,7 +14,17 @@ from lab.faults.registry import Fault, Settle, UnknownFault
 
 __all__ = ["NotPlanted", "UnknownFault", "all_faults", "lift", "lift_all", "load", "plant", "planted"]
 
-THEMES = ("addresses", "api_rules", "isolation", "lifecycle", "migration", "networks", "paths")
+THEMES = (
+    "addresses",
+    "api_rules",
+    "cluster_networks",
+    "isolation",
+    "layer3",
+    "lifecycle",
+    "migration",
+    "networks",
+    "paths",
+)
 
 
 class NotPlanted(LookupError):

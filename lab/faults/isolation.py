@@ -23,12 +23,18 @@ LEAK = fault(
     "networks-joined",
     "the routers of different networks know each other",
     "primary-l2/tenants-isolated",
+    "primary-cudn/not-selected-is-outside",
+    "primary-cudn/separate-cudns-isolated",
+    "primary-l3/isolated",
     message=PATH + ", got reply",
 )
 LEAK_ONE_WAY = fault(
     "networks-joined-one-way",
     "packets go from newer networks to older ones, but none comes back",
     "primary-l2/tenants-isolated",
+    "primary-cudn/not-selected-is-outside",
+    "primary-cudn/separate-cudns-isolated",
+    "primary-l3/isolated",
     message=PATH + ", but packets arrive",
 )
 LEAK_UDP = fault(
@@ -42,6 +48,7 @@ LEAK_ONE_NODE = fault(
     "networks-joined-at-one-node",
     "only what runs on one node reaches other networks",
     "primary-l2/tenants-isolated",
+    "primary-cudn/not-selected-is-outside",
     message=PATH,
 )
 
@@ -153,7 +160,10 @@ def _links(rows: Rows, router: Any, subnets: Sequence[str]) -> Iterator[_Link]:
     """Cables from a router to those of all other networks, but for the default one and those with its subnets."""
     from lab.fabric.model import DEFAULT_NETWORK, mac_of
     from lab.fabric.names import NETWORK_KEY
+    from lab.fabric.names import router as router_of
 
+    if router.name == router_of(DEFAULT_NETWORK):
+        return
     for other in rows.all("Logical_Router"):
         ports = [port for port in other.ports if port.name.startswith("rtos-")]
         other_subnets = tuple(str(ip_interface(text).network) for port in ports for text in port.networks)

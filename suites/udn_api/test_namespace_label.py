@@ -6,6 +6,8 @@ from conformance import verifies
 from conformance.kube.errors import refusal_of
 from conformance.kube.manifests import PRIMARY_NETWORK_LABEL, label_patch
 from conformance.kube.resources import NADS, NAMESPACES
+from conformance.tenancy.tenants import NAMESPACE_NAME
+from conformance.verdicts import Lifted
 
 
 @verifies("udn-api/namespace-label-required")
@@ -61,3 +63,46 @@ def test_a_pod_waits_until_its_primary_network_exists(tenants):
     waiting.wait_running()
     assert waiting.primary_network is not None, f"{waiting} started without its primary network"
     assert waiting.primary_network.address in network.subnet
+
+
+@verifies("udn-api/network-before-pods")
+def test_a_network_that_comes_after_the_pods_leaves_them_where_they_are(tenants):
+    tenant = tenants.without_label("inhabited")
+    left, right = (tenant.pod(name, apart_from="ends") for name in ("left", "right"))
+    for pod in (left, right):
+        pod.wait_running()
+    before = {pod: (pod.uid, pod.guest.nics()) for pod in (left, right)}
+    left.guest.must_reach_address(right.pod_ip)
+
+    network = tenant.request_network()
+    if network.is_accepted():
+        raise Lifted(f"{network} was accepted in a namespace whose pods were there before")
+
+    for pod in (left, right):
+        now = (pod.uid, pod.guest.nics())
+        assert now == before[pod], f"{pod} was plumbed anew: it had {before[pod]}, now it has {now}"
+        assert pod.primary_network is None, f"{pod} got primary network {pod.primary_network}"
+    left.guest.must_reach_address(right.pod_ip)
+    right.guest.must_reach_address(left.pod_ip)
+
+
+@verifies("udn-api/system-namespaces-refused")
+def test_system_namespaces_take_no_primary_network(tenants):
+    for namespace in tenants.system_namespaces():
+        with tenants.existing(namespace).request_network(f"intruder-{tenants.run_id}").briefly() as network:
+            assert not network.is_accepted(), f"{network} is accepted in a system namespace"
+            assert namespace in network.message(), f"{network}: the reason does not name it: {network.message()}"
+            assert not network.attachment().exists(), f"{network} has {network.attachment()} all the same"
+
+
+@verifies("udn-api/system-namespaces-refused")
+def test_a_cluster_network_passes_system_namespaces_by(tenants):
+    ordinary, system = tenants.empty("ordinary"), tenants.system_namespaces()
+    selector = {
+        "matchExpressions": [{"key": NAMESPACE_NAME, "operator": "In", "values": [ordinary.namespace, *system]}]
+    }
+    with tenants.request_cluster_network("everywhere", selector).briefly() as network:
+        reason = network.refusal()
+        network.wait_spans([ordinary.namespace])
+        unnamed = [namespace for namespace in system if f'"{namespace}"' not in reason]
+        assert unnamed == [], f"{network} does not say why {unnamed} are left out: {reason}"

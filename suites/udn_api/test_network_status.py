@@ -3,6 +3,7 @@
 import pytest
 
 from conformance import verifies
+from conformance.tenancy import Subnet
 
 
 @verifies("udn-api/ready-condition")
@@ -41,3 +42,13 @@ def test_a_second_primary_network_is_refused_and_the_first_goes_on(tenants):
     latecomer.wait_running()
     assert latecomer.primary_network.address in tenant.subnet
     latecomer.must_reach(left)
+
+
+@verifies("udn-api/layer3-ipv6-host-subnet-64")
+def test_host_subnets_of_ipv6_have_64_bits(tenants):
+    fit = tenants.empty("ipv6").request_layer3(subnet=Subnet("fd00:10:200::/56"), host_subnet=64)
+    unfit = tenants.empty("ipv6-80").request_layer3(subnet=Subnet("fd00:10:201::/56"), host_subnet=80)
+
+    fit.wait_ready()
+    assert not unfit.is_accepted(), f"{unfit} is accepted with IPv6 host subnets of /80"
+    assert "/64" in unfit.message(), f"{unfit} is refused, but not for its host subnets: {unfit.message()}"

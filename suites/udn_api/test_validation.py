@@ -14,6 +14,57 @@ def test_persistent_addresses_need_subnets(draft):
     draft.layer2(role="Secondary", ipam=PERSISTENT).is_refused("Subnets is required")
 
 
+@verifies("udn-api/persistent-needs-ipam-enabled")
+def test_persistent_addresses_need_ipam(draft):
+    subnets = ["10.100.0.0/24"]
+    draft.layer2(role="Secondary", subnets=subnets, ipam={"mode": "Enabled", **PERSISTENT}).is_accepted()
+    draft.layer2(role="Secondary", ipam={"mode": "Disabled"}).is_accepted()
+    says = "lifecycle Persistent is only supported when ipam.mode is Enabled"
+    draft.layer2(role="Secondary", ipam={"mode": "Disabled", **PERSISTENT}).is_refused(says)
+    draft.layer2(role="Primary", subnets=subnets, ipam={"mode": "Disabled", **PERSISTENT}).is_refused(says)
+
+
+@verifies("udn-api/ipam-disabled-is-secondary-only")
+def test_ipam_is_disabled_on_secondary_networks_without_subnets_only(draft):
+    subnets = ["10.100.0.0/24"]
+    disabled = {"mode": "Disabled"}
+    draft.layer2(role="Secondary", ipam=disabled).is_accepted()
+    draft.layer2(role="Primary", subnets=subnets, ipam={"mode": "Enabled"}).is_accepted()
+    draft.layer2(role="Primary", ipam=disabled).is_refused("only supported for Secondary network")
+    draft.layer2(role="Secondary", subnets=subnets, ipam=disabled).is_refused("Subnets must be unset")
+
+
+@verifies("udn-api/join-subnets-primary-only")
+@pytest.mark.parametrize("topology", ["layer2", "layer3"])
+def test_join_subnets_are_for_primary_networks(draft, topology):
+    subnets = {"layer2": ["10.100.0.0/24"], "layer3": [{"cidr": "10.100.0.0/16", "hostSubnet": 24}]}[topology]
+    attempt = getattr(draft, topology)
+    join = {"subnets": subnets, "joinSubnets": ["100.70.0.0/16"]}
+    attempt(role="Primary", **join).is_accepted()
+    attempt(role="Secondary", subnets=subnets).is_accepted()
+    attempt(role="Secondary", **join).is_refused("JoinSubnets is only supported for Primary network")
+
+
+@verifies("udn-api/layer3-subnets-required")
+@pytest.mark.parametrize(
+    ("subnets", "says"),
+    [
+        (None, "subnets"),
+        ([], "subnets"),
+        ([{"hostSubnet": 24}], "cidr"),
+        ([{"cidr": "10.100.0.0/33", "hostSubnet": 24}], "CIDR is invalid"),
+        ([{"cidr": "10.100.0.0/16", "hostSubnet": 16}], "HostSubnet must be smaller than CIDR"),
+        ([{"cidr": "10.100.0.0/16", "hostSubnet": 12}], "HostSubnet must be smaller than CIDR"),
+        ([{"cidr": "10.100.0.0/16", "hostSubnet": 32}], "HostSubnet must < 32"),
+    ],
+    ids=["none", "empty", "no-cidr", "malformed", "as-large", "larger", "one-address"],
+)
+@pytest.mark.parametrize("role", ["Primary", "Secondary"])
+def test_layer3_needs_a_cidr_larger_than_its_host_subnets(draft, role, subnets, says):
+    draft.layer3(role=role, subnets=[{"cidr": "10.100.0.0/16", "hostSubnet": 17}]).is_accepted()
+    draft.layer3(role=role, **({} if subnets is None else {"subnets": subnets})).is_refused(says)
+
+
 @verifies("udn-api/subnets-one-per-family")
 @pytest.mark.parametrize(
     "subnets",

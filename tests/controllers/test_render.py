@@ -156,3 +156,9 @@ def test_attachments_of_others_are_left_alone(config: str) -> None:
 def test_system_namespaces() -> None:
     assert all(map(system_namespace, ("default", "kube-system", "openshift-etcd", "openshift")))
     assert not any(map(system_namespace, ("defaults", "tenant-kube", "my-openshift")))
+
+
+def test_ipv6_is_cut_into_64_bits_only():
+    subnets = [{"cidr": "fd00::/48", "hostSubnet": 80}]
+    with pytest.raises(SyncError, match="invalid subnet configuration: IPv6 only supports /64 host subnets"):
+        cni_config(udn("Layer3", subnets=subnets), "blue")

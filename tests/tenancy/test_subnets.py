@@ -27,7 +27,7 @@ def test_a_pool_that_is_used_up_says_so():
 
 def test_too_many_workers_for_the_pool_are_told():
     with pytest.raises(ValueError, match="at most -n 1"):
-        SubnetPool("10.0.0.0/20", worker=1)
+        SubnetPool("10.0.0.0/18", worker=1)
 
 
 def test_membership_and_addresses_of_a_subnet():

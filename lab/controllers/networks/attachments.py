@@ -10,7 +10,14 @@ from lab.client import AlreadyExists, NotFound
 from lab.controllers.networks.annotation import read_pod_networks
 from lab.controllers.networks.definition import attachment_of, system_namespace
 from lab.controllers.networks.registry import MissingPrimary, Registry
-from lab.controllers.networks.render import FINALIZER, SyncError, attachment, is_primary, network_name
+from lab.controllers.networks.render import (
+    FINALIZER,
+    RULES,
+    SyncError,
+    attachment,
+    is_primary,
+    network_name,
+)
 from lab.controllers.placement import finished
 from lab.controllers.runtime import Context
 from lab.resources import NADS, PODS
@@ -37,7 +44,8 @@ class Attachments:
         Two networks that want the same namespace at once are let in one after the other.
         """
         self._check_namespace(owner, namespace)
-        wanted = attachment(owner, namespace)
+        rules = self._faults.decide("udn.rules", RULES, network=network_name(owner))
+        wanted = attachment(owner, namespace, rules)
         config = json.loads(wanted["spec"]["config"])
         config = self._faults.alter("nad.config", config, network=config["name"], namespace=namespace)
         wanted["spec"]["config"] = json.dumps(config, separators=(",", ":"))

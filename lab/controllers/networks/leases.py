@@ -31,7 +31,7 @@ class Leases:
         self._registry = registry
         self._claims: Informer = context.informers.of(IPAM_CLAIMS)
         self._first_node = context.config.nodes[0].name
-        self._used: dict[str, int] = {}
+        self._used: dict[str, list[Pool]] = {}
         self.on_release: list[Callable[[], None]] = []
         self._claims.on_change(self._claim_changed)
 
@@ -42,7 +42,8 @@ class Leases:
             addresses = claim.get("status", {}).get("ips")
             if definition is None or not addresses:
                 continue
-            self._registry.pool(definition, self._first_node).hold(_owner(claim), addresses)
+            pool = self._registry.pool(definition, self._first_node, claim["metadata"]["namespace"])
+            pool.hold(_owner(claim), addresses)
 
     async def take(self, pool: Pool, owner: str, request: Request, pod: Object) -> tuple[tuple[str, ...], str]:
         """Addresses (with prefix length) for a workload, and who holds them.
@@ -80,9 +81,9 @@ class Leases:
         pool.release(holder)
         return pool.take(holder, avoid=before)
 
-    def use(self, holder: str) -> None:
-        """One more interface uses what ``holder`` holds."""
-        self._used[holder] = self._used.get(holder, 0) + 1
+    def use(self, pool: Pool, holder: str) -> None:
+        """One more interface uses what ``holder`` holds in a pool."""
+        self._used.setdefault(holder, []).append(pool)
 
     def in_use(self, claim: Object) -> bool:
         """Whether an interface uses what a claim holds."""
@@ -90,11 +91,15 @@ class Leases:
 
     async def leave(self, pool: Pool, holder: str) -> None:
         """One interface less uses it; with the last, it is given back, unless a claim keeps it."""
-        left = self._used.get(holder, 1) - 1
-        if left > 0:
+        left = list(self._used.get(holder, ()))
+        if pool in left:
+            left.remove(pool)
+        if left:
             self._used[holder] = left
+        else:
+            self._used.pop(holder, None)
+        if pool in left:
             return
-        self._used.pop(holder, None)
         claim = self._claim_of(holder)
         if claim is not None:
             metadata = claim["metadata"]

@@ -49,7 +49,7 @@ class Lines:
         """Have a pod use a line; the line that is there already, if it carries the same, else this one."""
         present = self._lines.get(line.port.name)
         if present is None:
-            self._leases.use(line.holder)
+            self._leases.use(line.pool, line.holder)
             present = self._lines[line.port.name] = line
         present.port, present.addresses = line.port, line.addresses
         present.users.add(user)

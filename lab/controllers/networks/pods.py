@@ -33,9 +33,11 @@ from lab.controllers.networks.workloads import (
     Request,
     default_port,
     default_request,
+    holder_of,
     is_launcher,
     launchers_of_run,
     machine_of,
+    moves_on,
     network_port,
     owner_of,
     port_nodes,
@@ -121,7 +123,7 @@ class PodNetworks:
     async def _connect_default(self, pod: Object, has_primary: bool) -> Entry:
         node = pod["spec"]["nodeName"]
         pool = self._registry.default_pool(node)
-        holder = f"pod/{pod['metadata']['uid']}"
+        holder = holder_of(pod)
         addresses = pool.take(holder)
         name = default_port(pod)
         port = Port(name, DEFAULT_NETWORK, mac_of(addresses), _bare(addresses), (node,))
@@ -134,9 +136,11 @@ class PodNetworks:
     ) -> Entry:
         definition = attachment.definition
         node, uid = pod["spec"]["nodeName"], pod["metadata"]["uid"]
-        pool = self._registry.pool(definition, node)
+        pool = self._registry.pool(definition, node, pod["metadata"]["namespace"])
         name = network_port(pod, attachment)
-        addresses, holder = await self._leases.take(pool, owner_of(pod), request, pod)
+        follows = moves_on(pod, definition.topology)
+        owner = owner_of(pod) if follows else holder_of(pod)
+        addresses, holder = await self._leases.take(pool, owner, request, pod)
         facts = {"network": definition.network, "namespace": pod["metadata"]["namespace"], "pod": uid, "port": name}
         known = self._lines.get(name)
         moves = known is not None and bool(known.users - {uid})
@@ -152,7 +156,7 @@ class PodNetworks:
             dhcp=self._faults.decide("ports.dhcp", _has_dhcp(pod, definition), **facts),
             hostname=machine_of(workload_of(pod)),
         )
-        line = Line(workload_of(pod), port, pool, holder, addresses, moves=is_launcher(pod))
+        line = Line(workload_of(pod), port, pool, holder, addresses, moves=follows)
         line = self._lines.join(line, uid)
         await self._registry.realize(definition)
         await self._lines.write(line, self._nodes(pod, placed) if line.moves else None)
@@ -241,11 +245,12 @@ class PodNetworks:
             addresses = tuple(entry["ip_addresses"])
             port = Port(entry["iface_id"], DEFAULT_NETWORK, entry["mac_address"], _bare(addresses), (node,))
             if attachment is None:
-                pool, holder, moves = self._registry.default_pool(node), f"pod/{pod['metadata']['uid']}", False
+                pool, holder, moves = self._registry.default_pool(node), holder_of(pod), False
             else:
                 definition = attachment.definition
-                pool, moves = self._registry.pool(definition, node), is_launcher(pod)
-                holder = pool.holder(addresses) or owner_of(pod)
+                pool = self._registry.pool(definition, node, pod["metadata"]["namespace"])
+                moves = moves_on(pod, definition.topology)
+                holder = pool.holder(addresses) or (owner_of(pod) if moves else holder_of(pod))
                 hostname = machine_of(workload_of(pod))
                 dhcp = _has_dhcp(pod, definition)
                 port = replace(port, network=definition.network, dhcp=dhcp, hostname=hostname)

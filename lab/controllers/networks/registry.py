@@ -96,12 +96,11 @@ class Registry:
         nodes = node_names(self._context.config)
         return definition.host_subnets(nodes).get(node, ())
 
-    def pool(self, definition: Definition, node: str) -> Pool:
-        """The addresses of a network at a node."""
+    def pool(self, definition: Definition, node: str, namespace: str) -> Pool:
+        """The addresses of a network at a node, from which a workload of a namespace gets its own."""
         subnets = self.host_subnets(definition, node)
-        name = self._context.faults.decide(
-            "addresses.pool", definition.network, network=definition.network, subnets=subnets
-        )
+        facts = {"network": definition.network, "subnets": subnets, "namespace": namespace}
+        name = self._context.faults.decide("addresses.pool", definition.network, **facts)
         place = (name, subnets)
         if place not in self._pools:
             gateways = gateways_of(subnets, definition.gateway_ips)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
@@ -28,7 +29,7 @@ FINALIZER = "k8s.ovn.org/user-defined-network-protection"
 NAD_LABEL = "k8s.ovn.org/user-defined-network"
 _LOCALNET_MTU = 1500
 _FAMILIES = frozenset({4})
-_INTERNAL = (
+_RESERVED = (
     ("cluster subnet", CLUSTER_SUBNET),
     ("service subnet", SERVICE_SUBNET),
     ("built-in join subnet", JOIN_SUBNET),
@@ -36,7 +37,20 @@ _INTERNAL = (
     ("transit switch subnet", TRANSIT_SUBNET),
 )
 _UNRENDERED = "failed to generate NetworkAttachmentDefinition: failed to render CNI network config: "
+_INVALID_SUBNETS = "invalid subnet configuration: "
 _OVERLAPS = "pod or join subnet overlaps with already configured internal subnets: "
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a network must keep to: ranges, by the names that messages give them, that it may not overlap, and the
+    prefix length of a node's part of an IPv6 subnet."""
+
+    reserved: tuple[tuple[str, str], ...] = _RESERVED
+    ipv6_host_subnet: int | None = 64
+
+
+RULES = Rules()
 
 
 class SyncError(Exception):
@@ -68,10 +82,10 @@ def network_name(owner: Object) -> str:
     return f"{metadata['namespace']}_{metadata['name']}"
 
 
-def attachment(owner: Object, namespace: str) -> Object:
+def attachment(owner: Object, namespace: str, rules: Rules = RULES) -> Object:
     """The NAD of a network in one namespace; raises :class:`SyncError` if there can be none."""
     metadata = owner["metadata"]
-    config = cni_config(owner, namespace)
+    config = cni_config(owner, namespace, rules)
     api_version = (CUDNS if owner["kind"] == CUDNS.kind else UDNS).api_version
     return {
         "metadata": {
@@ -94,14 +108,15 @@ def attachment(owner: Object, namespace: str) -> Object:
     }
 
 
-def cni_config(owner: Object, namespace: str) -> Object:
+def cni_config(owner: Object, namespace: str, rules: Rules = RULES) -> Object:
     """The CNI configuration; raises :class:`SyncError` as :func:`attachment`."""
     topology = str(network_spec(owner)["topology"])
     spec = details(owner)
     primary = is_primary(owner)
     subnets = _subnets(topology, spec)
     joins = list(spec.get("joinSubnets") or (UDN_JOIN_SUBNETS if primary else ()))
-    _check(owner, topology, primary, [entry[0] for entry in subnets], joins)
+    _check_host_subnets(topology, spec, rules)
+    _check(owner, topology, primary, [entry[0] for entry in subnets], joins, rules)
     config: Object = {
         "cniVersion": "1.1.0",
         "type": OVERLAY,
@@ -138,15 +153,24 @@ def _subnets(topology: str, spec: Object) -> list[tuple[str, str]]:
     ]
 
 
-def _check(owner: Object, topology: str, primary: bool, subnets: list[str], joins: list[str]) -> None:
+def _check_host_subnets(topology: str, spec: Object, rules: Rules) -> None:
+    length = rules.ipv6_host_subnet
+    if topology != "Layer3" or length is None:
+        return
+    for entry in spec["subnets"]:
+        if ip_network(entry["cidr"], strict=False).version == 6 and entry.get("hostSubnet", length) != length:
+            raise SyncError(f"{_UNRENDERED}{_INVALID_SUBNETS}IPv6 only supports /{length} host subnets")
+
+
+def _check(owner: Object, topology: str, primary: bool, subnets: list[str], joins: list[str], rules: Rules) -> None:
     if any(ip_network(subnet, strict=False).version not in _FAMILIES for subnet in subnets):
         name = network_name(owner)
         raise SyncError(f"network {name} is attempting to use ipv6 subnets but the cluster does not support ipv6")
     if topology == "Localnet":
         _check_excluded(subnets, details(owner).get("excludeSubnets") or ())
         return
-    prefix = "" if topology == "Layer2" and primary else "invalid subnet configuration: "
-    overlap = _overlap(subnets, joins)
+    prefix = "" if topology == "Layer2" and primary else _INVALID_SUBNETS
+    overlap = _overlap(subnets, joins, rules)
     if overlap:
         raise SyncError(f"{_UNRENDERED}{prefix}{_OVERLAPS}{overlap}")
 
@@ -164,11 +188,11 @@ def _check_excluded(subnets: list[str], excluded: Iterable[str]) -> None:
             raise SyncError(f"{_UNRENDERED}the provided network subnets do not contain excluded subnets {text}")
 
 
-def _overlap(subnets: list[str], joins: list[str]) -> str | None:
+def _overlap(subnets: list[str], joins: list[str], rules: Rules) -> str | None:
     asked = [("user defined subnet", subnet) for subnet in subnets]
     asked += [("user defined join subnet", subnet) for subnet in joins]
     for index, (kind, subnet) in enumerate(asked):
-        for other_kind, other in (*_INTERNAL, *asked[:index]):
+        for other_kind, other in (*rules.reserved, *asked[:index]):
             one, two = ip_network(subnet, strict=False), ip_network(other, strict=False)
             if one.version == two.version and one.overlaps(two):
                 return f'{kind} "{subnet}" overlaps {other_kind} "{other}"'

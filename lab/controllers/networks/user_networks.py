@@ -204,11 +204,12 @@ class ClusterUserDefinedNetworks(NetworkController):
 
     def wanted(self, network: Object) -> list[str]:
         """The namespaces that the selector selects and that are not going away."""
-        return sorted(
+        names = sorted(
             namespace["metadata"]["name"]
             for namespace in self._namespaces.list()
             if "deletionTimestamp" not in namespace["metadata"] and self._selects(network, namespace)
         )
+        return self._faults.decide("cudn.namespaces", names, network=network_name(network))
 
     def created(self, network: Object, namespaces: list[str], going: list[str]) -> Object:
         """Created in these namespaces, or being deleted in those."""

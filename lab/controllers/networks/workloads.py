@@ -60,9 +60,21 @@ def machine_of(key: Key) -> str | None:
 
 def owner_of(pod: Object) -> str:
     """Who holds a pod's address on a network where no claim does: the machine's run, or the pod."""
-    metadata = pod["metadata"]
-    run = (metadata.get("labels") or {}).get(CREATED_BY)
-    return f"vmi/{run}" if is_launcher(pod) and run else f"pod/{metadata['uid']}"
+    run = (pod["metadata"].get("labels") or {}).get(CREATED_BY)
+    return f"vmi/{run}" if is_launcher(pod) and run else holder_of(pod)
+
+
+def holder_of(pod: Object) -> str:
+    """The pod itself, as holder of an address that no other pod of its workload gets."""
+    return f"pod/{pod['metadata']['uid']}"
+
+
+def moves_on(pod: Object, topology: str) -> bool:
+    """Whether a pod's port and address on a network of that topology are its machine's, and move with it.
+
+    On Layer3 each node has addresses of its own, so each pod gets one there, whatever lives in it.
+    """
+    return is_launcher(pod) and topology != "layer3"
 
 
 def default_port(pod: Object) -> str:
@@ -71,9 +83,9 @@ def default_port(pod: Object) -> str:
 
 
 def network_port(pod: Object, attachment: Attachment) -> str:
-    """Name of a workload's port on a network: of a pod by its name, of a machine by the machine's."""
+    """Name of a workload's port on a network: of a pod by its name, of a machine that moves by the machine's."""
     namespace = pod["metadata"]["namespace"]
-    machine = annotations_of(pod)[DOMAIN] if is_launcher(pod) else None
+    machine = annotations_of(pod)[DOMAIN] if moves_on(pod, attachment.definition.topology) else None
     place = f"vm_{machine}" if machine else pod["metadata"]["name"]
     return f"{attachment.namespace}.{attachment.name}_{namespace}_{place}"
 

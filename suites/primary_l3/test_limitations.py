@@ -1,0 +1,62 @@
+"""What a Layer3 network does not do for VMs."""
+
+from contextlib import nullcontext
+
+import pytest
+
+from conformance import verifies
+from conformance.kube.errors import Refused
+from conformance.tenancy import Subnet
+from conformance.verdicts import Lifted
+
+pytestmark = pytest.mark.xdist_group("primary-l3")
+
+
+def speaking_as(machine, address, length):
+    """The guest with an address that nothing told it, unless something did."""
+    guest = machine.guest
+    return nullcontext() if address in guest.nic().addresses else guest.also_having(address, length)
+
+
+def answers(client, machine, address):
+    """Whether the machine itself is pinged by an address."""
+    before = machine.guest.counters()["Icmp.InEchos"]
+    return client.guest.ping(address).received > 0 and machine.guest.counters()["Icmp.InEchos"] > before
+
+
+@verifies("primary-l3/address-changes-on-migration")
+def test_a_vm_gets_another_address_on_another_node(home, residents, mover):
+    observers, length = {pod.node: pod for pod in residents}, home.network.host_subnet
+    before, source = mover.address, mover.node
+    assert before in Subnet.around(observers[source].address, length), (
+        f"{mover} has {before}, not of {source}'s segment"
+    )
+
+    with speaking_as(mover, before, length):
+        observers[source].guest.must_reach_address(before)
+        move = mover.migrate()
+        after = mover.address
+        reached = [pod for pod in residents if answers(pod, mover, before)]
+        if reached:
+            raise Lifted(f"{mover} kept {before} on {move.target}: {reached[0]} on {reached[0].node} reaches it")
+    assert after != before, f"{mover} still reports {before} on {move.target}, but nobody reaches it there"
+    assert after in Subnet.around(observers[move.target].address, length), (
+        f"{mover} has {after}, not of {move.target}'s segment"
+    )
+
+    with mover.guest.with_mac(mover.mac), speaking_as(mover, after, length):
+        observers[move.target].guest.must_reach_address(after)
+
+
+@verifies("primary-l3/no-persistent-ips")
+def test_a_layer3_network_has_no_persistent_addresses(tenants):
+    tenant = tenants.empty("persistent")
+    try:
+        network = tenant.request_layer3(ipam={"lifecycle": "Persistent"})
+    except Refused as refused:
+        assert "ipam" in refused.message, f"refused, but for another reason: {refused}"
+        return
+    # An API that does not know the field may also leave it out.
+    persistent = network.is_accepted() and network.attachment().config.get("allowPersistentIPs", False)
+    if persistent or "ipam" in network.spec()["layer3"]:
+        raise Lifted(f"{network} took persistent addresses on Layer3: {network.spec()}")
