@@ -25,8 +25,9 @@ PORTS = (
     manifests.service_port(SERVICE_PORT, PORT, "TCP"),
     manifests.service_port(SERVICE_PORT, PORT, "UDP"),
 )
-#: Prefix length of a node's part of a Layer3 network, where a test does not care.
-HOST_SUBNET = 26
+#: Prefix lengths of a Layer3 network and of a node's part of it, where a test does not care: 128 nodes find room.
+LAYER3_SUBNET = 21
+HOST_SUBNET = 28
 
 
 class Tenant:
@@ -78,7 +79,7 @@ class Tenant:
 
         ``host_subnet`` is the prefix length of each node's part of ``subnet``.
         """
-        subnet = subnet or self._tenants.new_subnet()
+        subnet = subnet or self._tenants.new_subnet(LAYER3_SUBNET)
         parts = [{"cidr": str(subnet), "hostSubnet": host_subnet}]
         manifest = manifests.udn(name, self.namespace, self.run_id, parts, topology="Layer3", **fields)
         with step(f"create UserDefinedNetwork {self.namespace}/{name} ({subnet}, /{host_subnet} a node)"):

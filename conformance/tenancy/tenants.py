@@ -20,7 +20,7 @@ from conformance.machines.vm import VirtualMachine
 from conformance.tenancy.group import Group
 from conformance.tenancy.network import Network
 from conformance.tenancy.subnets import Subnet, SubnetPool
-from conformance.tenancy.tenant import HOST_SUBNET, Tenant
+from conformance.tenancy.tenant import HOST_SUBNET, LAYER3_SUBNET, Tenant
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 SYSTEM_PREFIXES = ("default", "kube-", "openshift-")
@@ -107,12 +107,11 @@ class Tenants:
         self,
         name: str,
         selector: dict[str, Any],
-        subnet: Subnet | None = None,
         topology: Literal["Layer2", "Layer3"] = "Layer2",
     ) -> Network:
         """Create a primary ClusterUserDefinedNetwork for the namespaces that ``selector`` selects; not awaited."""
-        subnet = subnet or self.new_subnet()
         host_subnet = HOST_SUBNET if topology == "Layer3" else None
+        subnet = self.new_subnet(LAYER3_SUBNET if host_subnet else 24)
         parts: list[Any] = [{"cidr": str(subnet), "hostSubnet": host_subnet} if host_subnet else str(subnet)]
         name = f"{self._stem}-{next(self._numbers)}-{name}"
         with step(f"create ClusterUserDefinedNetwork {name} ({subnet})"):

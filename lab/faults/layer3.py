@@ -15,7 +15,7 @@ FLAT = fault(
     "primary-l3/segment-per-node",
     "primary-l3/routed-between-nodes",
     "primary-l3/address-changes-on-migration",
-    message=r"share segment 10\.|is not routed|has \S+, of a segment of /24, not /26|kept 10\.\S+ on \S+",
+    message=r"share segment 10\.|is not routed|has \S+, of a segment of /21, not /28|kept 10\.\S+ on \S+",
 )
 
 
@@ -31,7 +31,7 @@ OTHER_SIZE = fault(
     "layer3-host-subnet-of-other-size",
     "nodes get smaller parts of a Layer3 network than were asked for",
     "primary-l3/segment-per-node",
-    message=r"has \S+, of a segment of /27, not /26",
+    message=r"has \S+, of a segment of /29, not /28",
 )
 
 
@@ -39,7 +39,7 @@ OTHER_SIZE = fault(
 def _smaller(config: Object, **_: object) -> Object:
     if config["topology"] != "layer3":
         return config
-    return {**config, "subnets": str(config["subnets"]).replace("/26", "/27")}
+    return {**config, "subnets": str(config["subnets"]).replace("/28", "/29")}
 
 
 def _with_ipam(schema: Object) -> None:
