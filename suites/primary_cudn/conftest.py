@@ -1,9 +1,10 @@
-"""The scenario of this profile: one network over two namespaces, and others beside it."""
+"""The scenario of this profile: one network over two namespaces, others beside it, and all of them ready to talk."""
 
 import pytest
 
 from conformance.side_by_side import side_by_side
 from conformance.tenancy import Group
+from conformance.traffic import matrix
 
 
 @pytest.fixture(scope="package")
@@ -32,14 +33,10 @@ def far(tenants):
     return tenant.pods_apart("one", "two")
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _all_ready(request):
-    """The scenarios that the chosen tests need: created together, awaited together."""
-    needed = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
-    waits = [machine.wait_ready for machine in request.getfixturevalue("shared")]
-    if "unselected" in needed:
-        machine, pod = request.getfixturevalue("unselected")
-        waits += [machine.wait_ready, pod.wait_running]
-    if "far" in needed:
-        waits += [pod.wait_running for pod in request.getfixturevalue("far")]
-    side_by_side(waits)
+@pytest.fixture(scope="package")
+def stage(shared, unselected, far):
+    """All of them, created together, awaited together, and listening."""
+    machine, pod = unselected
+    side_by_side([*(one.wait_ready for one in (*shared, machine)), *(one.wait_running for one in (pod, *far))])
+    with matrix([*shared, *unselected, *far]) as made:
+        yield made
