@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from lab.controllers.networks.workloads import (
     TARGET_READY,
     Request,
     default_request,
+    holder_of,
     launchers_of_run,
+    moves_on,
     network_port,
     port_nodes,
     secondary_requests,
@@ -98,6 +101,15 @@ def test_a_machine_is_one_workload_over_all_its_pods() -> None:
     attachment = Attachment("blue", "net", NETWORK)
     assert workload_of(source) == workload_of(target) == ("blue", "vm/vm1")
     assert network_port(source, attachment) == network_port(target, attachment) == "blue.net_blue_vm_vm1"
+
+
+def test_on_layer3_each_pod_of_a_machine_has_a_port_of_its_own() -> None:
+    source, target = launcher("a", "n1"), launcher("b", "n2")
+    attachment = Attachment("blue", "net", replace(NETWORK, topology="layer3"))
+    assert not moves_on(source, "layer3")
+    assert network_port(source, attachment) == "blue.net_blue_a"
+    assert network_port(target, attachment) == "blue.net_blue_b"
+    assert holder_of(source) != holder_of(target)
 
 
 def test_a_pod_is_a_workload_of_its_own() -> None:

@@ -64,6 +64,23 @@ def test_addresses_go_back_when_pods_end(run: Run) -> None:
     run(story)
 
 
+def test_both_addresses_of_a_pod_go_back(run: Run) -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.namespace("p-both")
+        await cluster.ready_udn("p-both", "net", "10.23.0.0/24")
+        seen = []
+        for name in "ab":
+            await cluster.pod("p-both", name, nodeName=cluster.config.nodes[-1].name)
+            found = await cluster.connected("p-both", name)
+            seen.append([found[key]["ip_address"] for key in ("default", "p-both/net")])
+            await cluster.remove_pod("p-both", name)
+            await cluster.port("p-both_net", found["p-both/net"]["iface_id"], lambda port: port is None)
+            await cluster.port("default", found["default"]["iface_id"], lambda port: port is None)
+        assert seen[0] == seen[1]
+
+    run(story)
+
+
 def test_tenants_have_addresses_of_their_own(run: Run) -> None:
     async def story(cluster: Cluster) -> None:
         for namespace in ("p-red", "p-green"):

@@ -11,7 +11,7 @@ from lab.faults import definitions, registry, seams
 
 ALL = definitions.all_faults()
 #: Profiles whose every requirement with a test has a fault that it is proved to catch.
-PROVED = ("udn-api", "primary-l2", "persistence")
+PROVED = ("udn-api", "primary-l2", "persistence", "primary-cudn", "primary-l3")
 
 
 @pytest.mark.parametrize("fault", ALL, ids=lambda fault: fault.name)
