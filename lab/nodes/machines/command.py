@@ -20,12 +20,12 @@ _OFFLOADS = (
     *("guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo"),
     *("host_tso4", "host_tso6", "host_ecn", "host_ufo"),
 )
-# The older board takes and gives devices on its own bus while the guest runs; q35 needs bridges for that, which would
-# need a firmware that sizes them.
-_BOARD = "pc,hpet=off,smbus=off,usb=off,vmport=off,memory-backend=ram"
+_BOARD = "q35,hpet=off,smbus=off,sata=off,usb=off,vmport=off,memory-backend=ram"
 # quiet: the console belongs to the login. The rest spares an emulated processor work that is of no use in a lab.
 _KERNEL_LINE = "console=ttyS0 quiet loglevel=1 panic=-1 tsc=unstable no_timer_check mitigations=off cryptomgr.notests"
-_DISK_SLOT, _FIRST_NIC_SLOT = 3, 4
+# A bridge whose slots take and give devices while the guest runs: the board's own bus does not.
+_SLOTS = "slots"
+_DISK_SLOT, _FIRST_NIC_SLOT, _REHEARSED_SLOTS = 1, 2, 6
 
 Device = dict[str, Any]
 
@@ -63,19 +63,29 @@ class Lines:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A device and what stands behind it, in the words of QEMU's command line and of its monitor alike."""
+
+    option: str
+    backend: Device
+    device: Device
+
+
+@dataclass(frozen=True)
 class Beginning:
     """How a machine's life begins.
 
-    ``incoming``: it waits for the state of another. ``memory``: the file that its memory is read from, and if it
-    ``keeps`` it, written to as well. ``bare``: without disk and NICs, which are plugged later.
+    ``incoming``: it waits for the state of another. ``halted``: its processors stand still until it is resumed.
+    ``memory``: the file that its memory is read from, and if it ``keeps`` it, written to as well. ``parts``: the
+    devices that it has at first; None: its own disk and NICs. ``words``: more on the kernel's line.
     """
 
     incoming: bool = False
+    halted: bool = False
     memory: Path | None = None
     keeps: bool = False
-    bare: bool = False
+    parts: tuple[Part, ...] | None = None
     words: tuple[str, ...] = ()
-    """More on the kernel's line."""
 
 
 COLD_BOOT = Beginning()
@@ -94,38 +104,28 @@ def arguments(
     argv += ["-append", " ".join([_KERNEL_LINE, *beginning.words])]
     argv += ["-chardev", f"socket,id=monitor,fd={lines.monitor}", "-mon", "chardev=monitor,mode=control"]
     argv += ["-chardev", f"socket,id=serial,fd={lines.serial}", "-serial", "chardev:serial"]
-    if not beginning.bare:
-        for nic in nics(spec):
-            argv += ["-netdev", json.dumps(nic.backend), "-device", json.dumps(nic.device)]
-        for disk in disks(spec):
-            argv += ["-blockdev", json.dumps(disk.backend), "-device", json.dumps(disk.device)]
-    if spec.paused or (beginning.bare and beginning.incoming):
+    argv += ["-device", f"pcie-pci-bridge,id={_SLOTS},bus=pcie.0,addr=0x3"]
+    for part in parts(spec) if beginning.parts is None else beginning.parts:
+        argv += [part.option, json.dumps(part.backend), "-device", json.dumps(part.device)]
+    if spec.paused or beginning.halted:
         argv += ["-S"]
     if beginning.incoming:
         argv += ["-incoming", "defer"]
     return argv
 
 
-@dataclass(frozen=True)
-class Part:
-    """A device and what stands behind it, in the words of QEMU's command line and of its monitor alike."""
-
-    backend: Device
-    device: Device
-
-
-def nics(spec: MachineSpec) -> tuple[Part, ...]:
-    """The machine's NICs, in the order in which the guest is to see them."""
-    return tuple(_nic(number, nic) for number, nic in enumerate(spec.nics))
-
-
-def disks(spec: MachineSpec) -> tuple[Part, ...]:
-    """The cloud-init disk, if there is one."""
+def parts(spec: MachineSpec) -> tuple[Part, ...]:
+    """The machine's NICs, in the order in which the guest is to see them, and its disk, if it has one."""
+    nics = tuple(_nic(number, nic) for number, nic in enumerate(spec.nics))
     if spec.disk is None:
-        return ()
-    file = {"driver": "file", "filename": str(spec.disk)}
-    backend = {"driver": "raw", "node-name": "cidata", "read-only": True, "file": file}
-    return (Part(backend, {"driver": "virtio-blk-pci", "id": "disk0", "drive": "cidata", **_slot(_DISK_SLOT)}),)
+        return nics
+    source = {"driver": "file", "filename": str(spec.disk)}
+    return (*nics, _disk("cidata", _DISK_SLOT, {"driver": "raw", "read-only": True, "file": source}))
+
+
+def _disk(name: str, slot: int, content: Device) -> Part:
+    device = {"driver": "virtio-blk-pci", "id": f"disk-{name}", "drive": name, **_slot(slot)}
+    return Part("-blockdev", {"node-name": name, **content}, device)
 
 
 def _nic(number: int, nic: Nic) -> Part:
@@ -133,11 +133,19 @@ def _nic(number: int, nic: Nic) -> Part:
     identity = {"netdev": f"net{number}", "id": f"nic{number}", "mac": nic.mac, "host_mtu": nic.mtu, "romfile": ""}
     device = {"driver": "virtio-net-pci", **identity, **_slot(_FIRST_NIC_SLOT + number)}
     offloads = dict.fromkeys(_OFFLOADS, False)
-    return Part({**backend, "script": "no", "downscript": "no"}, {**device, **offloads})
+    return Part("-netdev", {**backend, "script": "no", "downscript": "no"}, {**device, **offloads})
 
 
 def _slot(number: int) -> Device:
-    return {"bus": "pci.0", "addr": f"{number:#x}"}
+    return {"bus": _SLOTS, "addr": f"{number:#x}"}
+
+
+REHEARSAL = tuple(
+    _disk(f"nothing{slot}", slot, {"driver": "null-co", "size": 1 << 20})
+    for slot in range(_DISK_SLOT, _DISK_SLOT + _REHEARSED_SLOTS)
+)
+"""Devices for a guest that is to be saved: it makes room for them on the bridge, which no firmware has done, and keeps
+the room when they are taken away."""
 
 
 def _memory(spec: MachineSpec, beginning: Beginning) -> Device:

@@ -2,9 +2,9 @@
 
 The guest stops at its checkpoint (``/etc/init.d/rcS``), its memory goes to a file and the rest of its state beside it.
 A machine that starts from there maps the file, page by page and only when it writes as its own, reads the rest, is
-given its disk and NICs by hot-plug, and is told on its serial line how many there are. Then it goes on as any guest
-does: reads its cloud-init disk, asks for its address. What would tell siblings apart too little is mended there, too:
-the clock is set, and the random numbers are seeded anew by the processor.
+given its disk and NICs by hot-plug, and is told on its serial line how many there are, and the time. Then it goes on as
+any guest does: reads its cloud-init disk, asks for its address. What siblings would have in common is mended: the clock
+is set, and the random numbers are seeded anew by the processor.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from lab.config import CACHE
 from lab.guest.image import GuestImage
 from lab.nodes.machines import command, migration
 from lab.nodes.machines.acceleration import Accelerator
-from lab.nodes.machines.command import CHECKPOINT, Beginning, Lines, MachineSpec
+from lab.nodes.machines.command import CHECKPOINT, REHEARSAL, Beginning, Lines, MachineSpec
 from lab.nodes.machines.machine import Host, Machine
 from lab.nodes.machines.monitor import MachineError
 
@@ -68,7 +69,8 @@ class SavedStates:
         return _in(folder)
 
     async def _key(self, spec: MachineSpec) -> str:
-        argv = command.arguments(spec, self._image, self._accelerator, Lines(0, 0), Beginning(words=(CHECKPOINT,)))
+        beginning = Beginning(parts=REHEARSAL, words=(CHECKPOINT,))
+        argv = command.arguments(spec, self._image, self._accelerator, Lines(0, 0), beginning)
         program = shutil.which(command.QEMU)
         stamp = os.stat(program).st_mtime_ns if program else 0
         return hashlib.sha256(json.dumps([argv, stamp]).encode()).hexdigest()[:12]
@@ -77,10 +79,11 @@ class SavedStates:
         draft = Path(tempfile.mkdtemp(prefix="saved-draft-", dir=folder.parent))
         try:
             saved = _in(draft)
-            beginning = Beginning(memory=saved.memory, keeps=True, bare=True, words=(CHECKPOINT,))
+            beginning = Beginning(memory=saved.memory, keeps=True, parts=REHEARSAL, words=(CHECKPOINT,))
             machine = await Machine.start(spec, Host(self._image, self._accelerator, None, draft), beginning)
             try:
                 await _checkpoint(machine)
+                await _unplug(machine)
                 await _save(machine, saved.devices)
             finally:
                 await machine.kill()
@@ -94,12 +97,12 @@ class SavedStates:
 
 async def start(spec: MachineSpec, host: Host, saved: SavedState) -> Machine:
     """A machine that goes on from a saved state, its disk and NICs plugged; :class:`MachineError` says why not."""
-    machine = await Machine.start(spec, host, Beginning(incoming=True, memory=saved.memory, bare=True))
+    machine = await Machine.start(spec, host, Beginning(incoming=True, halted=True, memory=saved.memory, parts=()))
     try:
         async with asyncio.timeout(_LOAD_LIMIT):
             await _load(machine, saved.devices)
             await _plug(machine)
-            await machine.console.tell(f"{len(spec.nics)} {len(command.disks(spec))}\n".encode())
+            await machine.console.tell(f"{len(spec.nics)} {int(spec.disk is not None)} {time.time():.0f}\n".encode())
             if not spec.paused:
                 await machine.resume()
     except TimeoutError as error:
@@ -148,6 +151,20 @@ async def _save(machine: Machine, devices: Path) -> None:
     await machine.quit()
 
 
+async def _unplug(machine: Machine) -> None:
+    """Take the rehearsal's devices from the guest."""
+    parts = {part.device["id"] for part in REHEARSAL}
+    async with machine.monitor.events("DEVICE_DELETED") as events:
+        for part in parts:
+            await machine.monitor.execute("device_del", id=part)
+        async with asyncio.timeout(_BOOT_LIMIT):
+            async for event in events:
+                data = event.get("data")
+                parts.discard(data.get("device") if isinstance(data, dict) else None)
+                if not parts:
+                    return
+
+
 async def _load(machine: Machine, devices: Path) -> None:
     await _set_up(machine)
     with devices.open("rb") as file:
@@ -160,12 +177,9 @@ async def _load(machine: Machine, devices: Path) -> None:
 
 async def _plug(machine: Machine) -> None:
     monitor = machine.monitor
-    for nic in command.nics(machine.spec):
-        await monitor.execute("netdev_add", **nic.backend)
-        await monitor.execute("device_add", **nic.device)
-    for disk in command.disks(machine.spec):
-        await monitor.execute("blockdev-add", **disk.backend)
-        await monitor.execute("device_add", **disk.device)
+    for part in command.parts(machine.spec):
+        await monitor.execute("netdev_add" if part.option == "-netdev" else "blockdev-add", **part.backend)
+        await monitor.execute("device_add", **part.device)
 
 
 async def _set_up(machine: Machine) -> None:
