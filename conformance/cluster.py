@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from conformance.context import RunContext
+from conformance.features.sight import node_addresses
 from conformance.kube.api import Api
-from conformance.kube.resources import SERVICES
+from conformance.kube.resources import CONFIG_MAPS, NODES, SERVICES
 from conformance.machines.access import Access, Credentials
 from conformance.machines.virtctl import Virtctl
 from conformance.verdicts import Blocked
@@ -34,6 +35,20 @@ class Cluster:
     def api(self) -> Api:
         """The cluster's API."""
         return self.access.api
+
+    @cached_property
+    def api_address(self) -> str:
+        """ClusterIP of the API server's service."""
+        return str(self.api.get(SERVICES, "kubernetes", "default")["spec"]["clusterIP"])
+
+    @cached_property
+    def node_addresses(self) -> dict[str, str]:
+        """Internal address of each node, by its name."""
+        return node_addresses(self.api.list(NODES))
+
+    def authority(self, namespace: str) -> str:
+        """The certificates (PEM) by which workloads of a namespace recognise the API server."""
+        return str(self.api.get(CONFIG_MAPS, "kube-root-ca.crt", namespace)["data"]["ca.crt"])
 
     @cached_property
     def dns_address(self) -> str:

@@ -63,6 +63,8 @@ class RunContext:
     features: FeatureSet
     virtctl: str | None = None
     outside: str | None = None
+    outside_name: str | None = None
+    outside_shell: str | None = None
     keep: bool = False
 
 
@@ -130,6 +132,8 @@ def build(values: argparse.Namespace, shared: Shared, base: Path) -> RunContext:
         features=shared.features,
         virtctl=values.udn_virtctl,
         outside=values.udn_outside,
+        outside_name=values.udn_outside_name,
+        outside_shell=values.udn_outside_shell,
         keep=values.udn_keep,
     )
 

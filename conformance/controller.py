@@ -102,7 +102,13 @@ class Controller:
         kubeconfig = (self._base / values.udn_kubeconfig).absolute()
         values.udn_kubeconfig = str(kubeconfig)
         REDACTOR.register(*kubeconfig_secrets(kubeconfig))
-        given = Given(values.udn_virtctl, values.udn_outside, values.udn_interface_binding or "l2bridge")
+        given = Given(
+            virtctl=values.udn_virtctl,
+            outside=values.udn_outside,
+            outside_name=values.udn_outside_name,
+            outside_shell=values.udn_outside_shell,
+            interface_binding=values.udn_interface_binding or "l2bridge",
+        )
         self._found = examine(kubeconfig, values.udn_context, options.timeouts(values), given)
         features = self._found.features.with_overrides(options.overrides(values))
         self._shared = replace(shared, features=features)

@@ -66,6 +66,13 @@ OPTIONS: tuple[Option, ...] = (
     _text("--interface-binding", "NAME", "binding of the VMs' interface on a primary network (default: l2bridge)"),
     _text("--virtctl", "FILE", "the virtctl to use (default: the one on PATH)"),
     _text("--outside", "ADDR", "an address beyond the cluster that answers ping and TCP"),
+    _text("--outside-name", "NAME", "a name beyond the cluster that resolves to the address of --outside alone"),
+    _text(
+        "--outside-shell",
+        "COMMAND",
+        "what runs scripts of sh, read from standard input, on a host beyond the cluster that reaches its nodes, such "
+        "as 'ssh bastion sh' (default: this machine, if it reaches them)",
+    ),
     _many(
         "--feature", "NAME=yes|no", "say that the cluster has a feature or not, instead of detecting it (repeatable)"
     ),
@@ -106,6 +113,8 @@ def check(values: argparse.Namespace) -> None:
             raise UsageProblem(f"{option.flag} is given without a value")
     if values.udn_outside is not None and not _is_address(values.udn_outside):
         raise UsageProblem(f"--outside {values.udn_outside!r} is no IP address, such as 203.0.113.10")
+    if values.udn_outside_name is not None and values.udn_outside is None:
+        raise UsageProblem("--outside-name needs --outside: the address that the name resolves to")
     if values.udn_run_id is not None and not _is_label(values.udn_run_id):
         raise UsageProblem(f"--run-id {values.udn_run_id!r} must be lower-case letters, digits and hyphens, at most 40")
     selection(values)

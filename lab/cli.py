@@ -74,7 +74,7 @@ def up(
     except KeyboardInterrupt:
         _fail(f"interrupted; lab {name} is down again", INTERRUPTED)
     if as_json:
-        environment = {"run_options": control.run_options(), "environment": "lab"}
+        environment = {"run_options": control.run_options(config), "environment": "lab"}
         print(json.dumps({"kubeconfig": str(config.kubeconfig), **environment}))
     else:
         print(f"export KUBECONFIG={config.kubeconfig}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,8 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import leftovers, state
-from lab.config import GUEST_IMAGE, OUTSIDE_HOST, POD_IMAGE, LabConfig, Start
+from lab import leftovers, netns, state
+from lab.config import GUEST_IMAGE, OUTSIDE_HOST, OUTSIDE_NAME, POD_IMAGE, LabConfig, Start
 from lab.lock import LabLock, Locked
 from lab.processes import MARK, NO_AUTHORITIES, wait_end
 
@@ -83,9 +84,12 @@ def is_up(config: LabConfig) -> bool:
     return told is not None and told.alive() and told.phase in ("ready", "degraded")
 
 
-def run_options() -> list[str]:
+def run_options(config: LabConfig) -> list[str]:
     """What a run of the suites is to be told of this lab."""
-    options = ["--image", GUEST_IMAGE, "--pod-image", POD_IMAGE, "--outside", OUTSIDE_HOST]
+    options = ["--image", GUEST_IMAGE, "--pod-image", POD_IMAGE]
+    options += ["--outside", OUTSIDE_HOST, "--outside-name", OUTSIDE_NAME]
+    options += ["--outside-shell", shlex.join(netns.command(config.netns("out"), ["sh"]))]
+    options += ["--feature", "load-balancer=yes"]
     if shutil.which("virtctl") is None:
         options += ["--virtctl", str(Path(sys.executable).with_name("lab-virtctl"))]
     return options

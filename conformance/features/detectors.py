@@ -6,10 +6,11 @@ a name of ``vocabulary.yaml``.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
-from conformance.features.sight import Sight
+from conformance.features.sight import Sight, node_addresses
 from conformance.features.virtctl import virtctl_version
 from conformance.kube.errors import NotFound, Refused
 from conformance.kube.resources import CUDNS, DAEMON_SETS, IPAM_CLAIMS, MULTI_NETWORK_POLICIES, NADS, UDNS, Resource
@@ -17,6 +18,8 @@ from conformance.kube.resources import CUDNS, DAEMON_SETS, IPAM_CLAIMS, MULTI_NE
 Answer = tuple[bool | None, str]
 Detector = Callable[[Sight], Answer]
 DETECTORS: dict[str, Detector] = {}
+KUBELET = 10250
+NODE_SECONDS = 3.0
 
 
 def detects(name: str) -> Callable[[Detector], Detector]:
@@ -165,6 +168,34 @@ def outside(sight: Sight) -> Answer:
     """The user's word: what lies beyond a cluster cannot be found from its API."""
     given = sight.given.outside
     return (True, f"--outside {given}") if given else (False, "no --outside address is given")
+
+
+@detects("outside-name")
+def outside_name(sight: Sight) -> Answer:
+    """The user's word, as for the address."""
+    given = sight.given.outside_name
+    return (True, f"--outside-name {given}") if given else (False, "no --outside-name is given")
+
+
+@detects("outside-client")
+def outside_client(sight: Sight) -> Answer:
+    """The user's word; without one, whether this machine reaches a node's kubelet, if only to be refused."""
+    given = sight.given.outside_shell
+    if given:
+        return True, f"--outside-shell {given}"
+    seen = []
+    for address in node_addresses(sight.nodes).values():
+        try:
+            socket.create_connection((address, KUBELET), NODE_SECONDS).close()
+        except ConnectionRefusedError:
+            return True, f"this machine reaches node address {address}"
+        except OSError as error:
+            seen.append(f"{address}: {error.strerror or error}")
+            break  # the others are beside it
+        else:
+            return True, f"this machine reaches node address {address}"
+    why = f"this machine does not reach the nodes ({'; '.join(seen) or 'they tell no addresses'})"
+    return False, f"no --outside-shell is given, and {why}"
 
 
 @detects("static-address")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,8 @@ class Given:
 
     virtctl: str | None = None
     outside: str | None = None
+    outside_name: str | None = None
+    outside_shell: str | None = None
     interface_binding: str = "l2bridge"
 
 
@@ -72,3 +75,13 @@ class Sight:
     def virtctl(self) -> str | None:
         """The virtctl to use, as a path; None when it cannot be run."""
         return shutil.which(self.given.virtctl or "virtctl")
+
+
+def node_addresses(nodes: Iterable[Object]) -> dict[str, str]:
+    """The first internal address of each node that tells one, by the node's name."""
+    found: dict[str, str] = {}
+    for node in nodes:
+        for entry in (node.get("status") or {}).get("addresses") or []:
+            if entry.get("type") == "InternalIP":
+                found.setdefault(node["metadata"]["name"], entry["address"])
+    return found

@@ -99,10 +99,16 @@ class Tenant:
         self._tenants.forget_later(CUDNS, name)
         return self._adopt(Network(self.api, CUDNS, name, self.namespace, subnet, mtu))
 
-    def pod(self, name: str, apart_from: str | None = None, labels: Mapping[str, str] | None = None) -> Pod:
-        """Create a pod; not awaited. Pods that name the same ``apart_from`` group run on different nodes."""
+    def pod(
+        self, name: str, apart_from: str | None = None, labels: Mapping[str, str] | None = None, **spec: Any
+    ) -> Pod:
+        """Create a pod; not awaited. Pods that name the same ``apart_from`` group run on different nodes.
+
+        ``spec`` is put into the pod's (``hostname``, ``subdomain``…) as it is.
+        """
         own = {**(labels or {}), **({manifests.GROUP_LABEL: apart_from} if apart_from else {})}
         manifest = manifests.pod(name, self.namespace, self.run_id, self._tenants.images.pod, labels=own)
+        manifest["spec"] |= spec
         if apart_from is not None:
             manifest["spec"] |= manifests.apart(apart_from)
         with step(f"create pod {self.namespace}/{name}"):

@@ -6,14 +6,17 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from conformance.evidence import step
 from conformance.kube.waits import Deadline
 from conformance.traffic import netcat
 from conformance.traffic.listener import Listener, listening, wait_open
 from conformance.traffic.netcat import Transport
-from conformance.traffic.peers import Peer, line
+from conformance.traffic.peers import Peer, Place, line
+
+if TYPE_CHECKING:
+    from conformance.traffic.cells import Destination
 
 Protocol = Literal["icmp", "tcp", "udp"]
 PORT = 5000
@@ -46,16 +49,19 @@ class NotReached:
 class Target:
     """A server made ready for attempts by one protocol."""
 
-    def __init__(self, server: Peer, protocol: Protocol, port: int, listener: Listener | None) -> None:
+    def __init__(
+        self, server: Peer, protocol: Protocol, port: int, listener: Listener | None, through: Destination | None
+    ) -> None:
         self.server = server
         self.protocol = protocol
-        self.port = None if protocol == "icmp" else port
-        self.address = server.address
+        self.place: Place = through or server
+        self.port = None if protocol == "icmp" else (through and through.port) or port
+        self.address = self.place.address
         self._listener = listener
 
     def describe(self, client: Peer) -> str:
         """Both ends, for a message."""
-        return line(self.protocol, client, self.server, self.port)
+        return line(self.protocol, client, self.place, self.port)
 
     def attempt(self, client: Peer) -> Reached | NotReached:
         """Try once."""
@@ -65,7 +71,7 @@ class Target:
         # It may still be busy with the last client: an attempt made meanwhile would fail on an open path.
         wait_open(self.server.guest, transport, self._listener.port)
         greeting = f"hello-{secrets.token_hex(6)}"
-        output = ask(client, transport, self.address, self._listener.port, greeting)
+        output = ask(client, transport, self.address, self.port or self._listener.port, greeting)
         if self._listener.token in output:
             return Reached(f"{self._listener.token} received")
         said = " ".join(output.split())[:200] or f"no answer within {client.guest.timeouts['probe-attempt']:g} s"
@@ -86,13 +92,13 @@ class Target:
 
 
 @contextmanager
-def target(server: Peer, protocol: Protocol, port: int = PORT) -> Iterator[Target]:
-    """Make ``server`` ready to be reached, until the block ends."""
+def target(server: Peer, protocol: Protocol, port: int = PORT, through: Destination | None = None) -> Iterator[Target]:
+    """Make ``server`` ready to be reached, until the block ends; ``through`` is where clients find it, if elsewhere."""
     if protocol == "icmp":
-        yield Target(server, protocol, port, None)
+        yield Target(server, protocol, port, None, through)
         return
     with listening(server.guest, protocol, port, server.address) as listener:
-        yield Target(server, protocol, port, listener)
+        yield Target(server, protocol, port, listener, through)
 
 
 def ask(client: Peer, transport: Transport, address: str, port: int, greeting: str) -> str:
@@ -112,9 +118,11 @@ def ask(client: Peer, transport: Transport, address: str, port: int, greeting: s
     return client.guest.run(script, seconds + client.guest.timeouts["command-margin"]).text
 
 
-def reach(client: Peer, server: Peer, protocol: Protocol, port: int = PORT) -> Reached | NotReached:
-    """Try until the server itself answers, for at most the time-out ``reach``."""
-    with target(server, protocol, port) as ready:
+def reach(
+    client: Peer, server: Peer, protocol: Protocol, port: int = PORT, through: Destination | None = None
+) -> Reached | NotReached:
+    """Try until the server itself answers, for at most the time-out ``reach``; see ``assert_reaches``."""
+    with target(server, protocol, port, through) as ready:
         return keep_trying(client, ready)
 
 
@@ -128,9 +136,11 @@ def keep_trying(client: Peer, ready: Target) -> Reached | NotReached:
                 return result
 
 
-def assert_reaches(client: Peer, server: Peer, protocol: Protocol, port: int = PORT) -> None:
-    """``AssertionError`` with both ends unless ``server`` itself answers ``client``."""
-    with target(server, protocol, port) as ready:
+def assert_reaches(
+    client: Peer, server: Peer, protocol: Protocol, port: int = PORT, through: Destination | None = None
+) -> None:
+    """``AssertionError`` with both ends unless ``server`` itself answers ``client``, who dials ``through`` if given."""
+    with target(server, protocol, port, through) as ready:
         result = keep_trying(client, ready)
         if isinstance(result, NotReached):
             seconds = client.guest.timeouts["reach"]

@@ -40,6 +40,7 @@ from lab.apiserver.tokens import Tokens
 from lab.apiserver.upstreams import Services
 from lab.apiserver.watching import Watcher
 from lab.apiserver.writing import Writer
+from lab.faults.seams import Faults
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ class Server:
                 await self.writer.create(Call(target, kind, SYSTEM), copy.deepcopy(template))
 
 
-def assemble(store: Store, pki: Pki, session: aiohttp.ClientSession, cache: Path, address: str) -> Server:
+def assemble(
+    store: Store, pki: Pki, session: aiohttp.ClientSession, cache: Path, address: str, faults: Faults
+) -> Server:
     """A server over this store; ``session`` is its client towards others, ``cache`` keeps derived schemas."""
     registry = Registry()
     for kind in builtin_kinds():
@@ -79,7 +82,7 @@ def assemble(store: Store, pki: Pki, session: aiohttp.ClientSession, cache: Path
     admission = AdmissionControl(Policies(store, registry), Webhooks(store, services, session))
     ownership = Ownership(schemas)
     reader = Reader(store)
-    writer = Writer(store, schemas, admission, ownership)
+    writer = Writer(store, schemas, admission, ownership, faults)
     deleter = Deleter(store, admission)
     tokens = Tokens(pki.token_key(), store)
     authorization = Authorization(store)

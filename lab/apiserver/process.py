@@ -21,6 +21,7 @@ from lab.apiserver.resource_requests import MAX_BODY
 from lab.apiserver.server import Front
 from lab.apiserver.store import Store
 from lab.config import CACHE, LabConfig
+from lab.faults.seams import Faults
 
 LOG = logging.getLogger(__name__)
 HOST = "127.0.0.1"
@@ -73,7 +74,7 @@ async def serve(state: Path, journal: bool = True) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(limit=0)) as session:
-        server = assemble(store, pki, session, CACHE, f"{HOST}:{port}")
+        server = assemble(store, pki, session, CACHE, f"{HOST}:{port}", Faults(state))
         await server.bootstrap()
         runner = _runner(server.front)
         await runner.setup()

@@ -13,6 +13,7 @@ from lab.apiserver.identity import carry_over, metadata_of, now, stamp_new
 from lab.apiserver.managed_fields import Ownership
 from lab.apiserver.names import name_causes
 from lab.apiserver.store import Store
+from lab.faults.seams import Faults
 
 ATTEMPTS = 5  # a patch that lost a race against another write is made again, this many times
 
@@ -45,7 +46,10 @@ class Admission(Protocol):
 class Writer:
     """Stores what clients send, if it stands."""
 
-    def __init__(self, store: Store, schemas: Schemas, admission: Admission, ownership: Ownership) -> None:
+    def __init__(
+        self, store: Store, schemas: Schemas, admission: Admission, ownership: Ownership, faults: Faults
+    ) -> None:
+        self._faults = faults
         self._store = store
         self._ownership = ownership
         self._schemas = schemas
@@ -178,7 +182,7 @@ class Writer:
         elif old is None:
             causes += name_causes(kind, metadata["name"])
         causes += self._schemas.faults(call, obj, old)
-        causes += behaviour.faults(obj, old)
+        causes += self._faults.decide("apiserver.causes", behaviour.faults(obj, old), kind=kind.kind, obj=obj)
         if causes:
             raise invalid(kind.group, kind.kind, metadata.get("name", ""), causes)
 

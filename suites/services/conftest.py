@@ -48,5 +48,12 @@ def one(served):
     return served.tenant.service("one", {MACHINE_LABEL: served.any().name}, ports, type="NodePort")
 
 
+@pytest.fixture(scope="package")
+def balanced(served):
+    """A service of type LoadBalancer with the first VM alone behind it."""
+    selector = {MACHINE_LABEL: served.any().name}
+    return served.tenant.service("balanced", selector, type="LoadBalancer", externalTrafficPolicy="Cluster")
+
+
 def _waits(pods):
     return [pod.wait_running for pod in (pods.near, pods.other, pods.default)]

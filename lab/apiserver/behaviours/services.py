@@ -13,6 +13,9 @@ from lab.config import SERVICE_SUBNET
 
 NETWORK = ipaddress.IPv4Network(SERVICE_SUBNET)
 NODE_PORTS = range(30000, 32768)
+FAMILIES = ("IPv4",)
+"""What the cluster is configured for."""
+_DUAL = ("PreferDualStack", "RequireDualStack")
 _RESERVED = 256  # addresses at the start of the network that are only given to those who ask for them by name
 _WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 
@@ -48,7 +51,7 @@ class ServiceBehaviour(Behaviour):
         before = ((old or {}).get("spec") or {}).get("clusterIP")
         if before and before != "None" and spec.get("type") != "ExternalName" and spec.get("clusterIP") != before:
             causes.append(invalid_value("spec.clusterIPs[0]", [spec.get("clusterIP")], "may not change once set"))
-        return causes
+        return [*causes, *_family_causes(spec)]
 
     def _complete(self, store: Store, obj: Object, before: Object) -> None:
         spec = obj["spec"]
@@ -65,7 +68,9 @@ class ServiceBehaviour(Behaviour):
             taken = {other.get("clusterIP") for other in others}
             spec["clusterIP"] = _free_address(taken)
         spec["clusterIPs"] = [spec["clusterIP"]]
-        spec.setdefault("ipFamilies", ["IPv4"])
+        if len(spec.get("ipFamilies") or ()) > 1 and spec.get("ipFamilyPolicy") == "PreferDualStack":
+            spec["ipFamilies"] = [family for family in spec["ipFamilies"] if family in FAMILIES]
+        spec.setdefault("ipFamilies", list(FAMILIES))
         spec.setdefault("ipFamilyPolicy", "SingleStack")
         if spec["type"] in _WITH_NODE_PORTS:
             spec.setdefault("externalTrafficPolicy", "Cluster")
@@ -80,6 +85,24 @@ class ServiceBehaviour(Behaviour):
                 free = [number for number in NODE_PORTS if number not in taken]
                 port["nodePort"] = known.get(port.get("port")) or secrets.choice(free)
             taken.add(port["nodePort"])
+
+
+def _family_causes(spec: Object) -> list[Cause]:
+    """What is wrong with the families that a service asks for, on a cluster of one."""
+    if spec.get("type") == "ExternalName":
+        return []
+    causes = []
+    families, policy = spec.get("ipFamilies") or [], spec.get("ipFamilyPolicy")
+    if policy == "RequireDualStack":
+        reason = "this cluster is not configured for dual-stack services"
+        causes.append(invalid_value("spec.ipFamilyPolicy", policy, reason))
+    if len(families) > 1 and policy not in _DUAL:
+        reason = "must be RequireDualStack or PreferDualStack when multiple 'ipFamilies' are specified"
+        causes.append(invalid_value("spec.ipFamilyPolicy", policy, reason))
+    for index, family in enumerate(families):
+        if family not in FAMILIES and (index == 0 or policy not in _DUAL):
+            causes.append(invalid_value(f"spec.ipFamilies[{index}]", family, "not configured on this cluster"))
+    return causes
 
 
 def _free_address(taken: set[str | None]) -> str:
