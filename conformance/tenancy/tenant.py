@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from conformance.evidence import step
-from conformance.kube import machine_manifests, manifests
-from conformance.kube.resources import CUDNS, UDNS
+import yaml
+
+from conformance.evidence import YAML, attach, step
+from conformance.kube import machine_manifests, manifests, policy_manifests
+from conformance.kube.resources import CUDNS, NETWORK_POLICIES, UDNS
 from conformance.machines.pod import Pod
 from conformance.machines.vm import VirtualMachine
 from conformance.tenancy.group import Group
@@ -156,6 +159,19 @@ class Tenant:
             self.api.create(manifests.service(name, self.namespace, self.run_id, selector, ports, type=type, **more))
         return Service(self.api, self.namespace, name)
 
+    @contextmanager
+    def policy(self, name: str, spec: Mapping[str, Any]) -> Iterator[None]:
+        """A NetworkPolicy in the namespace until the block ends; no status tells when it takes effect."""
+        manifest = policy_manifests.network_policy(name, self.namespace, self.run_id, spec)
+        with step(f"create NetworkPolicy {self.namespace}/{name}"):
+            attach(f"NetworkPolicy {self.namespace}/{name}", yaml.safe_dump(manifest, sort_keys=False), YAML)
+            self.api.create(manifest)
+        try:
+            yield
+        finally:
+            with step(f"delete NetworkPolicy {self.namespace}/{name}"):
+                self.api.delete(NETWORK_POLICIES, name, self.namespace)
+
     def pair(self) -> Group:
         """Two VMs on different nodes; created, not awaited."""
         return Group(self, [self.machine(f"vm-{letter}", apart_from="pair") for letter in "ab"])
@@ -163,6 +179,10 @@ class Tenant:
     def trio(self) -> Group:
         """Three VMs, two of them on different nodes, so that with two nodes a pair shares one; not awaited."""
         return Group(self, [*self.pair(), self.machine("vm-c")])
+
+    def group(self, *names: str) -> Group:
+        """VMs of those names, wherever they come up; created, not awaited."""
+        return Group(self, [self.machine(name) for name in names])
 
     def fill_with_pods(self) -> Pod:
         """Create pods until one finds the subnet exhausted; gives that pod, which waits.

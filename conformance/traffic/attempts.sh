@@ -1,12 +1,14 @@
 # Attempts of one client, side by side. Called in a folder of its own as: sh attempts.sh SECONDS
 # The file `wanted` has a line for each: NUMBER KIND GREETING PROGRAM…   (KIND: icmp, tcp, udp)
-# Each is over with its first answer; all are, when the time is. Prints `cell=NUMBER` and what came, for each.
+# Each goes on until it is answered, or until SECONDS after the last of them has begun: an emulated guest takes its time
+# to begin. Prints `cell=NUMBER` and what came, for each.
 
 attempt() {
     number=$1 kind=$2 greeting=$3
     shift 3
     if [ $kind = icmp ]; then
-        "$@" >said.$number 2>&1
+        : >begun.$number
+        until "$@" >said.$number 2>&1; do :; done
         mv said.$number out.$number
         return
     fi
@@ -15,6 +17,7 @@ attempt() {
     exec 9<>in.$number
     # A datagram may be lost, or come while the server is busy with another client.
     [ $kind = tcp ] || while sleep 2; do echo $greeting >&9; done &
+    : >begun.$number
     while :; do
         echo $greeting >&9
         "$@" <in.$number >>out.$number 2>err.$number
@@ -33,9 +36,7 @@ if [ "$1" = one ]; then
     exit
 fi
 
-rm -f in.* out.* err.* said.*
-look_at_clock
-end=$((now + $1 * 100))
+rm -f begun.* in.* out.* err.* said.*
 waiting=
 while read -r number rest; do
     setsid sh attempts.sh one $number $rest </dev/null >/dev/null 2>&1 &
@@ -43,10 +44,13 @@ while read -r number rest; do
     waiting="$waiting $number"
 done <wanted
 all=$waiting
-while [ -n "$waiting" ] && [ $now -lt $end ]; do
+end=
+while [ -n "$waiting" ]; do
     sleep 0.1
-    still=
+    look_at_clock
+    still= begun=yes
     for number in $waiting; do
+        [ -e begun.$number ] || begun=
         if [ -s out.$number ]; then
             eval "kill -- -\$group_$number" 2>/dev/null
         else
@@ -54,7 +58,8 @@ while [ -n "$waiting" ] && [ $now -lt $end ]; do
         fi
     done
     waiting=$still
-    look_at_clock
+    [ -n "$end" ] || [ -z "$begun" ] || end=$((now + $1 * 100))
+    [ -z "$end" ] || [ $now -lt $end ] || break
 done
 for number in $waiting; do
     eval "kill -- -\$group_$number" 2>/dev/null

@@ -64,11 +64,17 @@ class Matrix:
         self._proved_clients: set[Peer] = set()
 
     def check(self, cells: Sequence[Cell], title: str, settles: str | None = None) -> list[Finding]:
-        """Look at all cells; ``AssertionError`` has a line with both ends for each that is not as expected.
+        """Look at all cells; ``AssertionError`` has a line with both ends for each that is not as expected."""
+        findings = self.look(cells, title, settles)
+        judge(findings, title)
+        return findings
 
-        Open paths are tried again until the time-out ``reach``. What was changed just now, such as a policy, takes
-        effect within the time-out named ``settles``: until then shut paths are tried again too. Raises ``Blocked``
-        when a path is shut of which nothing proves that it could be open.
+    def look(self, cells: Sequence[Cell], title: str, settles: str | None = None) -> list[Finding]:
+        """What is seen at all cells, without a verdict.
+
+        Open paths are tried until the time-out ``reach``, shut ones for ``probe-silence``. What was changed just now,
+        such as a policy, takes effect within the time-out named ``settles``: until then shut paths are tried again.
+        Raises ``Blocked`` when a path is shut of which nothing proves that it could be open.
         """
         allowed = [cell for cell in cells if cell.allowed]
         denied = [cell for cell in cells if not cell.allowed]
@@ -87,23 +93,12 @@ class Matrix:
                 note(f"{len(leaks)} paths are still open, such as {self._finding(leaks[0], shut[leaks[0]])}")
             findings = [self._finding(cell, seen[cell]) for cell in cells]
             _keep(findings, title)
-            _judge(findings, title)
             return findings
 
     # -- rounds
 
     def _until_reached(self, cells: Sequence[Cell]) -> dict[Cell, Seen]:
-        seen: dict[Cell, Seen] = {}
-        if not cells:
-            return seen
-        deadline = Deadline(self._timeout("reach"))
-        left = list(cells)
-        while left:
-            seen |= self._round(left, self._timeout("probe-attempt"))
-            left = [cell for cell in left if seen[cell].by not in cell.answerers]
-            if deadline.passed:
-                break
-        return seen
+        return self._round(cells, self._timeout("reach"))
 
     def _try_in_vain(self, cells: Sequence[Cell]) -> dict[Cell, Seen]:
         return self._round(cells, self._timeout("probe-silence"))
@@ -202,13 +197,16 @@ class Matrix:
                 prove_network(client)
 
     def _prove_after(self, denied: Sequence[Cell], allowed: Sequence[Cell]) -> None:
-        """Servers still listen, and still answer one whom they are to answer; raises ``Blocked``."""
+        """Servers still answer one whom they are to answer, or at least themselves; raises ``Blocked``."""
         servers = {(server, cell.way) for cell in denied for server in cell.answerers}
-        side_by_side([self._ends[server].prove for server in dict.fromkeys(server for server, _ in servers)])
-        baseline = {(cell.answerers, cell.way): cell for cell in allowed if (cell.answerers[0], cell.way) in servers}
+        baseline = {(cell.answerers[0], cell.way): cell for cell in allowed if (cell.answerers[0], cell.way) in servers}
         for cell, seen in self._until_reached(list(baseline.values())).items():
             if seen.by not in cell.answerers:
                 raise Blocked(f"after the attempts, the allowed path fails: {self._finding(cell, seen)}")
+        alone: dict[Peer, list[Way]] = {}
+        for server, way in servers - set(baseline):
+            alone.setdefault(server, []).append(way)
+        side_by_side([partial(self._ends[server].prove, ways) for server, ways in alone.items()])
 
     def _finding(self, cell: Cell, seen: Seen) -> Finding:
         return Finding(cell, seen, _spot(cell.client), _spot(cell.server))
@@ -231,7 +229,8 @@ def _keep(findings: Sequence[Finding], title: str) -> None:
     attach(f"matrix, {title}, cells", json.dumps({"title": title, "cells": [f.data() for f in findings]}), JSON)
 
 
-def _judge(findings: Sequence[Finding], title: str) -> None:
+def judge(findings: Sequence[Finding], title: str) -> None:
+    """``AssertionError`` has a line with both ends for each finding that is not as expected."""
     wrong = [finding for finding in findings if not finding.as_expected]
     if wrong:
         count = f"{title}: {len(wrong)} of {len(findings)} paths are not as they shall be"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
 from conformance.evidence import step
-from conformance.kube.waits import Deadline
 from conformance.machines.guest import Guest
 from conformance.machines.parse.files import SYN_RECEIVED, parse_counters, parse_sockets
 from conformance.machines.parse.ping import parse_ping
@@ -23,9 +22,12 @@ from conformance.verdicts import Blocked
 
 SCRIPT = Path(__file__).with_name("attempts.sh")
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
-#: A ping that waits for its last reply takes so long.
-LEAST_SECONDS = 3
-_LOOK = "cat {folder}/heard; echo; cat /proc/net/snmp /proc/net/snmp6 /proc/net/tcp /proc/net/tcp6 2>/dev/null || true"
+#: One process: greetings heard, echo requests counted, sessions begun and not answered.
+_LOOK = (
+    "grep -h -e hello- -e '^Icmp: ' -e '^Icmp6InEchos ' -e '^ *[0-9]*: [0-9A-F:]* [0-9A-F:]* 03 ' "
+    "{folder}/heard /proc/net/snmp /proc/net/snmp6 /proc/net/tcp /proc/net/tcp6 2>/dev/null || true"
+)
+_PING = "ping -c 3 -i 0.2 -W 1 {address}"
 
 
 @dataclass(frozen=True)
@@ -64,48 +66,45 @@ class End:
         return Look(text, echos, frozenset((socket.remote, socket.local_port) for socket in begun))
 
     def attempt(self, attempts: Sequence[Attempt], seconds: float) -> list[str]:
-        """Make attempts side by side, for so long at most; gives what came of each, errors of the program included."""
+        """Make attempts side by side, each until it is answered, or for so long.
+
+        Gives what came of each, errors of the program included.
+        """
         if not attempts:
             return []
-        whole = max(LEAST_SECONDS, round(seconds))
-        wanted = "".join(f"{number} {self._command(one, whole)}\n" for number, one in enumerate(attempts))
+        wanted = "".join(f"{number} {self._command(one)}\n" for number, one in enumerate(attempts))
         *commands, last = uploads(wanted, f"{self.folder}/wanted")
         for command in commands:
             self.guest.must(command, idempotent=True)
+        whole = max(1, round(seconds))
         limit = whole / self.guest.timeouts.scale + 2 * self.guest.timeouts["command-margin"]
-        text = self.guest.run(f"{last}; cd {self.folder} && sh attempts.sh {whole}", limit).text
+        # The script that makes them is written by one that has just begun.
+        written = "until [ -e attempts.sh ]; do sleep 0.1; done"
+        text = self.guest.run(f"{last}; cd {self.folder} && {written}; sh attempts.sh {whole}", limit).text
         came = {}
         for section in f"\n{text}".split("\ncell=")[1:]:
             number, _, said = section.partition("\n")
             came[int(number)] = said
         return [came.get(number, "") for number in range(len(attempts))]
 
-    def prove(self) -> None:
+    def prove(self, ways: Iterable[Way]) -> None:
         """Its programs work and its listeners answer, by its own loopback; raises ``Blocked``."""
         loopback = LOOPBACK[ip_address(self.peer.address).version]
-        ways = list(self.tokens)
-        deadline = Deadline(self.guest.timeouts["listener"])
+        attempts = [Attempt(way, loopback, way.port, "hello-myself") for way in ways]
         with step(f"prove the tools of {self.peer}"):
-            while True:
-                attempts = [Attempt(way, loopback, way.port, "hello") for way in ways]
-                came = self.attempt(attempts, self.guest.timeouts["probe-attempt"])
-                failed = [(way, said) for way, said in zip(ways, came, strict=True) if not self._answers(way, said)]
-                if not failed:
-                    return
-                if deadline.passed:
-                    way, said = failed[0]
-                    told = " ".join(said.split())[:200] or "no answer"
-                    raise Blocked(f"{self.peer}: {way} does not even reach its own loopback: {told}")
-                ways = [way for way, _ in failed]
+            came = self.attempt(attempts, self.guest.timeouts["listener"])
+        for attempt, said in zip(attempts, came, strict=True):
+            if not self._answers(attempt.way, said):
+                told = " ".join(said.split())[:200] or "no answer"
+                raise Blocked(f"{self.peer}: {attempt.way} does not even reach its own loopback: {told}")
 
     def _answers(self, way: Way, said: str) -> bool:
         return parse_ping(said).received > 0 if way.port is None else self.tokens[way] in said
 
-    def _command(self, attempt: Attempt, seconds: int) -> str:
+    def _command(self, attempt: Attempt) -> str:
         way = attempt.way
         if way.protocol == "icmp":
-            # All but the two seconds that the last request has to be answered.
-            program = f"ping -c {(seconds - 2) * 3} -i 0.25 -W 2 {attempt.address}"
+            program = _PING.format(address=attempt.address)
         else:
             assert attempt.port is not None
             program = netcat.command(self.guest, way.protocol, "connect", attempt.port, attempt.address)
@@ -118,14 +117,14 @@ def ready(peer: Peer, ways: Sequence[Way]) -> Iterator[End]:
     guest = peer.guest
     family = ip_address(peer.address).version
     tokens = {way: f"udnc-{secrets.token_hex(8)}" for way in ways}
-    lines = [f"cat > attempts.sh <<'UDNC_END'\n{SCRIPT.read_text()}UDNC_END"]
+    lines = [f"cat > new <<'UDNC_END'\n{SCRIPT.read_text()}UDNC_END\nmv new attempts.sh"]
     for way, token in tokens.items():
         if way.protocol != "icmp" and way.port is not None:
             answer = netcat.command(guest, way.protocol, "answer", way.port, family=family)
             lines.append(f"while :; do echo {token} | {answer} >> heard 2>> said || sleep 0.2; done &")
     with background(guest, "\n".join([": > heard", *lines, "wait"])) as running:
         end = End(peer, running.folder, tokens)
-        end.prove()
+        end.prove(ways)
         yield end
 
 

@@ -71,7 +71,8 @@ class Port:
     """A workload's port. ``name`` is also its ``iface-id``.
 
     ``nodes``: where the workload runs; two while it moves from the first to the second. ``ips`` come without a
-    prefix length. ``unknown``: the switch also sends frames here whose destination it does not know.
+    prefix length. ``unknown``: the switch also sends frames here whose destination it does not know. ``locked``:
+    nothing passes but what filters allow, and what the node itself asks.
     """
 
     name: str
@@ -83,6 +84,43 @@ class Port:
     hostname: str | None = None
     enabled: bool = True
     unknown: bool = False
+    locked: bool = False
+
+
+@dataclass(frozen=True)
+class PortRange:
+    """Ports ``first`` to ``last`` (that one alone without it) of ``tcp``, ``udp`` or ``sctp``; without, all of it.
+
+    ``icmp`` has no ports.
+    """
+
+    protocol: str
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True)
+class Allow:
+    """What a filter lets through: to or from ``peers`` (addresses, CIDRs; None: anybody) but ``excepts``, on ``ports``.
+
+    ``own`` narrows it to some of the filter's ports, by their addresses. Without ``ports`` all of IP is meant.
+    """
+
+    peers: tuple[str, ...] | None = None
+    excepts: tuple[str, ...] = ()
+    ports: tuple[PortRange, ...] = ()
+    own: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What passes at ``ports`` (their names): what comes in by ``ingress``, what leaves by ``egress``; None: all."""
+
+    name: str
+    network: str
+    ports: tuple[str, ...]
+    ingress: tuple[Allow, ...] | None = None
+    egress: tuple[Allow, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab.fabric import names
+from lab.fabric.filters import admit_node
 from lab.fabric.gateway import ensure_egress, remove_egress
 from lab.fabric.model import Layer2, Layer3, mac_of
 from lab.fabric.rows import Rows
@@ -70,3 +71,4 @@ def _manage(rows: Rows, network: Layer3, switch: Any, node: str) -> None:
     rows.child(switch, "ports", "Logical_Switch_Port", {"name": names.management_port(network.name, node)}, {
         "addresses": [" ".join([mac_of(hosts[0]), *hosts])],
     })  # fmt: skip
+    admit_node(rows, switch, hosts)

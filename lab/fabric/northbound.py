@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lab.fabric import balancers, gateway, names, networks, ports
+from lab.fabric import balancers, filters, gateway, names, networks, ports
 from lab.fabric.database import Database
-from lab.fabric.model import Balancer, Entrance, Layer2, Layer3, Port
+from lab.fabric.model import Balancer, Entrance, Filter, Layer2, Layer3, Port
 from lab.fabric.rows import Rows
 from lab.faults.seams import Faults
 
@@ -74,6 +74,23 @@ class Northbound:
 
         def read(idl: Any) -> tuple[str, ...]:
             return tuple(sorted(row.name for row in idl.tables["Load_Balancer"].rows.values()))
+
+    async def ensure_filter(self, filter: Filter) -> None:
+        """A filter, at those of its ports that there are: again when others come."""
+        await self._transact(
+            lambda rows: filters.ensure_filter(rows, filter), network=filter.network, filter=filter.name
+        )
+
+    async def delete_filter(self, name: str) -> None:
+        """No filter of that name."""
+        await self._transact(lambda rows: filters.delete_filter(rows, name), network="", filter=name)
+
+    async def filters(self) -> tuple[str, ...]:
+        """Names of the filters there are."""
+
+        def read(idl: Any) -> tuple[str, ...]:
+            groups = idl.tables["Port_Group"].rows.values()
+            return tuple(sorted({row.external_ids.get(filters.FILTER_KEY, "") for row in groups} - {""}))
 
         return await self._northbound.read(read)
 

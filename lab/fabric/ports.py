@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 from lab.fabric import names
+from lab.fabric.filters import lock
 from lab.fabric.model import Port
 from lab.fabric.rows import Rows
 
@@ -29,7 +30,9 @@ def ensure_port(rows: Rows, port: Port) -> None:
         "external_ids": {names.PORT_KEY: port.name},
         "dhcpv4_options": [_dhcp(rows, switch, port)] if port.dhcp and _first_v4(port) else [],
     }
-    rows.child(switch, "ports", "Logical_Switch_Port", {"name": port.name}, columns)
+    row = rows.child(switch, "ports", "Logical_Switch_Port", {"name": port.name}, columns)
+    if port.locked and rows.decide("fabric.lock", True):
+        lock(rows, row)
     if not port.dhcp:
         _delete_dhcp(rows, port.name)
 

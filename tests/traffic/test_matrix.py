@@ -17,7 +17,7 @@ def both(client, server, tmp_path):
     """Both machines, with a netcat that sends UDP, and little patience."""
     path = only(tmp_path / "openbsd", "nc.openbsd", "nc.openbsd")
     for end in (client, server):
-        end.use(("dash",), path, reach=1, **{"probe-attempt": 1, "probe-silence": 3})
+        end.use(("dash",), path, reach=6, **{"probe-silence": 3})
     return client, server
 
 
@@ -110,7 +110,7 @@ def test_any_of_several_may_answer_behind_one_address(both):
 def test_a_change_is_awaited_as_long_as_it_may_take(both):
     client, server = both
     for end in both:
-        end.use(("dash",), end.path, reach=1, **{"probe-attempt": 1, "probe-silence": 3, "policy-effective": 60})
+        end.use(("dash",), end.path, reach=6, **{"probe-silence": 3, "policy-effective": 60})
     with matrix(both, [tcp(5000)]) as made:
         made.check(cells([client], [server], [tcp(5000)], True), "open")
         # A datagram later, the rule is there: counted by the rule itself, not by time.
@@ -120,7 +120,7 @@ def test_a_change_is_awaited_as_long_as_it_may_take(both):
 
 def test_a_netcat_that_fails_is_told_before_anything_else(both):
     client, server = both
-    client.use(("dash",), client.path, listener=1, **{"probe-attempt": 1})
+    client.use(("dash",), client.path, listener=1)
     with (
         client.rules("output", "oif lo drop"),
         pytest.raises(Blocked, match=r"vm-a: \S+ does not even reach its own loopback"),

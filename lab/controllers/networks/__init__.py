@@ -2,7 +2,7 @@
 
 ``user_networks`` turns UDNs and CUDNs into attachments (NADs), ``registry`` turns attachments into networks of the
 fabric, ``pods`` gives pods their addresses and ports, ``claims`` and ``webhook`` keep the addresses of machines,
-``mirror`` and ``balancers`` put services on the networks of their namespaces.
+``mirror`` and ``balancers`` put services on the networks of their namespaces, ``policies`` filters what passes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from lab.controllers.networks.definition import attachment_of
 from lab.controllers.networks.leases import Leases
 from lab.controllers.networks.mirror import EndpointSliceMirror
 from lab.controllers.networks.pods import PodNetworks
+from lab.controllers.networks.policies import Policies
 from lab.controllers.networks.registry import Registry
 from lab.controllers.networks.user_networks import ClusterUserDefinedNetworks, UserDefinedNetworks
 from lab.controllers.networks.webhook import LauncherWebhook
@@ -48,6 +49,7 @@ async def build(context: Context) -> Sequence[Controller]:
         PodNetworks(context, registry, leases, northbound).controller,
         EndpointSliceMirror(context, registry).controller,
         ServiceBalancers(context, registry, northbound).controller,
+        Policies(context, registry, northbound).controller,
     ]
 
 

@@ -15,6 +15,8 @@ Object = dict[str, Any]
 
 POD_NETWORKS = "k8s.ovn.org/pod-networks"
 DEFAULT = "default"
+PRIMARY = "primary"
+LOCKED = "infrastructure-locked"
 _HOST_MASQUERADE = "169.254.0.5/32"
 
 
@@ -60,10 +62,10 @@ def default_entry(addresses: tuple[str, ...], mac: str, iface_id: str, has_prima
     gateways = gateways_of(tuple(str(ip_interface(address).network) for address in addresses))
     if has_primary:
         routes = tuple((dest, hop) for hop in gateways for dest in (CLUSTER_SUBNET, JOIN_SUBNET))
-        return Entry(addresses, mac, "infrastructure-locked", iface_id, CLUSTER_MTU, routes=routes)
+        return Entry(addresses, mac, LOCKED, iface_id, CLUSTER_MTU, routes=routes)
     destinations = (CLUSTER_SUBNET, SERVICE_SUBNET, _HOST_MASQUERADE, JOIN_SUBNET)
     routes = tuple((dest, hop) for hop in gateways for dest in destinations)
-    return Entry(addresses, mac, "primary", iface_id, CLUSTER_MTU, gateways, routes)
+    return Entry(addresses, mac, PRIMARY, iface_id, CLUSTER_MTU, gateways, routes)
 
 
 def network_entry(
@@ -80,7 +82,7 @@ def network_entry(
         inside = [entry.rsplit("/", 1)[0] for entry in definition.subnets if entry.count("/") == 2]
         destinations = [*inside, SERVICE_SUBNET, *definition.join_subnets]
         routes += [(dest, gateway) for dest in destinations if ip_network(dest, strict=False).version == version]
-    return Entry(addresses, mac, "primary", iface_id, mtu, gateways, tuple(routes))
+    return Entry(addresses, mac, PRIMARY, iface_id, mtu, gateways, tuple(routes))
 
 
 def gateways_of(subnets: Sequence[str], asked: Sequence[str] = ()) -> tuple[str, ...]:

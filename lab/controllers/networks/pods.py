@@ -18,6 +18,7 @@ from lab.client import NotFound
 from lab.controllers.networks.allocator import AllocationError, mac_of
 from lab.controllers.networks.annotation import (
     DEFAULT,
+    LOCKED,
     POD_NETWORKS,
     Entry,
     default_entry,
@@ -126,7 +127,7 @@ class PodNetworks:
         holder = holder_of(pod)
         addresses = pool.take(holder)
         name = default_port(pod)
-        port = Port(name, DEFAULT_NETWORK, mac_of(addresses), _bare(addresses), (node,))
+        port = Port(name, DEFAULT_NETWORK, mac_of(addresses), _bare(addresses), (node,), locked=has_primary)
         line = self._lines.join(Line(workload_of(pod), port, pool, holder, addresses), pod["metadata"]["uid"])
         await self._lines.write(line)
         return default_entry(addresses, port.mac, name, has_primary)
@@ -243,7 +244,10 @@ class PodNetworks:
             if place != DEFAULT and attachment is None:
                 continue
             addresses = tuple(entry["ip_addresses"])
-            port = Port(entry["iface_id"], DEFAULT_NETWORK, entry["mac_address"], _bare(addresses), (node,))
+            locked = entry["role"] == LOCKED
+            port = Port(
+                entry["iface_id"], DEFAULT_NETWORK, entry["mac_address"], _bare(addresses), (node,), locked=locked
+            )
             if attachment is None:
                 pool, holder, moves = self._registry.default_pool(node), holder_of(pod), False
             else:
