@@ -75,6 +75,8 @@ class Northbound:
         def read(idl: Any) -> tuple[str, ...]:
             return tuple(sorted(row.name for row in idl.tables["Load_Balancer"].rows.values()))
 
+        return await self._northbound.read(read)
+
     async def ensure_filter(self, filter: Filter) -> None:
         """A filter, at those of its ports that there are: again when others come."""
         await self._transact(

@@ -14,11 +14,11 @@ NETWORK = "ns_filtered"
 def trio(bench):
     """The first is filtered by the tests; the second runs beside it, the third at another node."""
     nodes = ("control-plane", "worker-1", "worker-2")
-    bench.run(bench.northbound.ensure_layer2(Layer2(NETWORK, ("10.30.0.0/24",), nodes=nodes)))
+    bench.run(bench.northbound.ensure_layer2(Layer2(NETWORK, ("10.35.0.0/24",), nodes=nodes)))
     return (
-        bench.workload(NETWORK, "worker-1", "10.30.0.11"),
-        bench.workload(NETWORK, "worker-1", "10.30.0.12"),
-        bench.workload(NETWORK, "worker-2", "10.30.0.13"),
+        bench.workload(NETWORK, "worker-1", "10.35.0.11"),
+        bench.workload(NETWORK, "worker-1", "10.35.0.12"),
+        bench.workload(NETWORK, "worker-2", "10.35.0.13"),
     )
 
 
@@ -66,7 +66,7 @@ def test_one_peer_on_one_port(trio, filtered):
 
 def test_a_block_but_for_a_part_of_it(trio, filtered):
     own, near, far = trio
-    filtered(ingress=(Allow(("10.30.0.0/24",), excepts=(f"{near.ip}/32",)),))
+    filtered(ingress=(Allow(("10.35.0.0/24",), excepts=(f"{near.ip}/32",)),))
     assert far.reaches(own.ip)
     assert not near.reaches(own.ip)
 

@@ -39,6 +39,8 @@ async def build(context: Context) -> Sequence[Controller]:
     registry = Registry(context, northbound)
     attachments = Attachments(context, registry)
     leases = Leases(context, registry)
+    policies = Policies(context, registry, northbound)
+    await policies.resume()
     realization = Controller("networks", registry.reconcile)
     realization.watch(context.informers.of(NADS), keys=_network_of)
     return [
@@ -49,7 +51,7 @@ async def build(context: Context) -> Sequence[Controller]:
         PodNetworks(context, registry, leases, northbound).controller,
         EndpointSliceMirror(context, registry).controller,
         ServiceBalancers(context, registry, northbound).controller,
-        Policies(context, registry, northbound).controller,
+        policies.controller,
     ]
 
 

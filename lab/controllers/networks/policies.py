@@ -7,7 +7,7 @@ from ipaddress import ip_interface
 from typing import Any
 
 from lab.controllers.networks.annotation import DEFAULT, PRIMARY, read_pod_networks
-from lab.controllers.networks.policy_rules import Member, filter_name, filter_of
+from lab.controllers.networks.policy_rules import KIND, Member, filter_name, filter_of
 from lab.controllers.networks.registry import MissingPrimary, Registry
 from lab.controllers.placement import finished
 from lab.controllers.runtime import Context, Controller, Key, key_of
@@ -33,6 +33,13 @@ class Policies:
         self.controller.watch(context.informers.of(NADS), keys=self._all)
         self._pods.on_change(self._pod_changed)
         self._namespaces.on_change(self._namespace_changed)
+
+    async def resume(self) -> None:
+        """Look once at what an earlier run filtered: its policy may be gone."""
+        for name in await self._northbound.filters():
+            kind, *place = name.split("/")
+            if kind == KIND:
+                self.controller.enqueue(Key(*place))
 
     async def reconcile(self, key: Key) -> None:
         """Bring one policy's filter to where it should be."""

@@ -15,6 +15,8 @@ from lab.fabric.model import Allow, Filter, PortRange
 
 Object = dict[str, Any]
 
+KIND = "policy"
+
 
 @dataclass(frozen=True)
 class Member:
@@ -70,7 +72,7 @@ def filter_of(
 
 def filter_name(namespace: str, policy: str) -> str:
     """The name of a policy's filter."""
-    return f"policy/{namespace}/{policy}"
+    return f"{KIND}/{namespace}/{policy}"
 
 
 def _allows(
