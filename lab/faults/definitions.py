@@ -24,6 +24,7 @@ THEMES = (
     "migration",
     "networks",
     "paths",
+    "policies",
 )
 
 

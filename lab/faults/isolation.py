@@ -42,7 +42,6 @@ LEAK_UDP = fault(
     "only datagrams go from one network to another",
     "primary-l2/tenants-isolated",
     message=r"udp \S+ .*-> \S+ .*: expected no path",
-    run_options=("-k", "udp"),
 )
 LEAK_ONE_NODE = fault(
     "networks-joined-at-one-node",
@@ -51,13 +50,28 @@ LEAK_ONE_NODE = fault(
     "primary-cudn/not-selected-is-outside",
     message=PATH,
 )
+LEAK_DEFAULT = fault(
+    "networks-joined-to-default",
+    "the routers of user-defined networks and that of the default one know each other",
+    "primary-l2/isolated-from-default-network",
+    message=PATH + ", got reply",
+)
 
 
 @LEAK.at("fabric.router")
 @LEAK_UDP.at("fabric.router")
 @LEAK_ONE_NODE.at("fabric.router")
-def _join_routers(router: Any, rows: Rows, subnets: Sequence[str], **_: object) -> Any:
+def join_routers(router: Any, rows: Rows, subnets: Sequence[str], **_: object) -> Any:
+    """Have a network's router and those of all other user-defined networks know each other; gives the router."""
     for link in _links(rows, router, subnets):
+        link.lead_there()
+        link.lead_back()
+    return router
+
+
+@LEAK_DEFAULT.at("fabric.router")
+def _join_default(router: Any, rows: Rows, subnets: Sequence[str], **_: object) -> Any:
+    for link in _links(rows, router, subnets, to_default=True):
         link.lead_there()
         link.lead_back()
     return router
@@ -89,8 +103,8 @@ SWITCH_SHARED = fault(
     "overlapping-networks-share-a-switch",
     "networks with the same subnet are one",
     "primary-l2/overlapping-subnets",
-    message=r"(icmp|tcp|udp) \S+ .*-> \S+ .*: not reached within .*",
-    run_options=("--timeout", "reach=4"),
+    message=r"(icmp|tcp|udp) \S+ .*-> \S+ .*: not reached",
+    run_options=("--timeout", "reach=6"),
 )
 
 
@@ -156,8 +170,8 @@ class _Link:
                 self.rows.child(at, "static_routes", "Logical_Router_Static_Route", key, columns)
 
 
-def _links(rows: Rows, router: Any, subnets: Sequence[str]) -> Iterator[_Link]:
-    """Cables from a router to those of all other networks, but for the default one and those with its subnets."""
+def _links(rows: Rows, router: Any, subnets: Sequence[str], to_default: bool = False) -> Iterator[_Link]:
+    """Cables from a router to those of other networks that have other subnets: to the default one, or to the others."""
     from lab.fabric.model import DEFAULT_NETWORK, mac_of
     from lab.fabric.names import NETWORK_KEY
     from lab.fabric.names import router as router_of
@@ -167,7 +181,8 @@ def _links(rows: Rows, router: Any, subnets: Sequence[str]) -> Iterator[_Link]:
     for other in rows.all("Logical_Router"):
         ports = [port for port in other.ports if port.name.startswith("rtos-")]
         other_subnets = tuple(str(ip_interface(text).network) for port in ports for text in port.networks)
-        foreign = other.name != router.name and other.external_ids.get(NETWORK_KEY) != DEFAULT_NETWORK
+        is_default = other.external_ids.get(NETWORK_KEY) == DEFAULT_NETWORK
+        foreign = other.name != router.name and is_default is to_default
         if not foreign or not other_subnets or set(other_subnets) & set(subnets):
             continue
         names = "|".join(sorted((router.name, other.name)))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from conformance.side_by_side import side_by_side
 from conformance.tenancy import all_ready
 
 
@@ -18,6 +19,24 @@ def twins(tenants):
     first = tenants.primary_layer2("twin-one", subnet=subnet)
     second = tenants.primary_layer2("twin-two", subnet=subnet)
     return tenants.pairs(first, second)
+
+
+@pytest.fixture(scope="package")
+def beside(red):
+    """Pods of the red namespace, on different nodes."""
+    return running(red.tenant.pods_apart("pod-a", "pod-b"))
+
+
+@pytest.fixture(scope="package")
+def plain(tenants):
+    """Pods of a namespace without a network of its own, on different nodes."""
+    return running(tenants.without_label("plain").pods_apart("plain-a", "plain-b"))
+
+
+def running(pods):
+    """The pods, once all of them run."""
+    side_by_side([pod.wait_running for pod in pods])
+    return pods
 
 
 @pytest.fixture(scope="package", autouse=True)
