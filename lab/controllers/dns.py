@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lab.controllers.networks.mirror import DEFAULT_SERVICE, SERVICE, is_mirror
 from lab.controllers.placement import finished
 from lab.controllers.runtime import Context, Controller, Key
 from lab.fabric.dns import HOSTS, ZONE
@@ -19,8 +20,6 @@ from lab.resources import ENDPOINT_SLICES, PODS, SERVICES
 
 Object = dict[str, Any]
 Records = Mapping[str, Sequence[str]]
-
-_SERVICE_NAME = "kubernetes.io/service-name"
 
 
 async def build(context: Context) -> Sequence[Controller]:
@@ -48,7 +47,9 @@ class _Names:
         service = self._services.get(key.namespace, key.name)
         records: Records = {}
         if service is not None and "deletionTimestamp" not in service["metadata"]:
-            mine = [one for one in self._slices.list() if key in _service_of(one)]
+            mirrored = [one for one in self._slices.list() if is_mirror(one) and key in _service_of(one)]
+            own = [one for one in self._slices.list() if not is_mirror(one) and key in _service_of(one)]
+            mine = self._faults.decide("dns.slices", own, mirrored=mirrored)
             records = self._faults.decide("dns.service", service_records(service, mine), service=str(key))
         await asyncio.to_thread(self._write, f"service.{key.namespace}.{key.name}", records)
 
@@ -93,5 +94,6 @@ def _dashed(address: str) -> str:
 
 
 def _service_of(endpoint_slice: Object) -> tuple[Key, ...]:
-    name = (endpoint_slice["metadata"].get("labels") or {}).get(_SERVICE_NAME)
+    labels = endpoint_slice["metadata"].get("labels") or {}
+    name = labels.get(SERVICE if is_mirror(endpoint_slice) else DEFAULT_SERVICE)
     return (Key(endpoint_slice["metadata"]["namespace"], name),) if name else ()

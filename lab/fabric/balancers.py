@@ -21,7 +21,8 @@ OPTIONS = {"reject": "true", "hairpin_snat_ip": "169.254.0.5 fd69::5", "neighbor
 
 def ensure_balancer(rows: Rows, balancer: Balancer) -> None:
     """The load balancer, on every switch of its network; nothing if the network is not there."""
-    switches = rows.owned("Logical_Switch", names.NETWORK_KEY, balancer.network)
+    own = rows.owned("Logical_Switch", names.NETWORK_KEY, balancer.network)
+    switches = rows.decide("fabric.balanced-switches", own)
     _ensure(rows, balancer.name, balancer.protocol, balancer.fronts, switches)
 
 

@@ -25,6 +25,7 @@ THEMES = (
     "networks",
     "paths",
     "policies",
+    "services",
 )
 
 

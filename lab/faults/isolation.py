@@ -78,7 +78,8 @@ def _join_default(router: Any, rows: Rows, subnets: Sequence[str], **_: object) 
 
 
 @LEAK_ONE_WAY.at("fabric.router")
-def _join_one_way(router: Any, rows: Rows, subnets: Sequence[str], **_: object) -> Any:
+def join_one_way(router: Any, rows: Rows, subnets: Sequence[str], **_: object) -> Any:
+    """Have packets go from a network to all other user-defined ones, and none back; gives the router."""
     for link in _links(rows, router, subnets):
         link.lead_there()
     return router

@@ -81,9 +81,7 @@ class ServiceBalancers:
         if home is None:
             return wanted
         endpoints = self._endpoints(key, home)
-        networks = self._faults.decide(
-            "services.networks", self._everywhere() if key in EVERYWHERE else (home,), service=str(key)
-        )
+        networks = self._everywhere() if key in EVERYWHERE else (home,)
         for protocol, ports in _by_protocol(service).items():
             for network in networks:
                 fronts = {
@@ -92,7 +90,6 @@ class ServiceBalancers:
                     for port in ports
                 }
                 name = f"{names.prefix(network)}Service_{key}_{protocol}"
-                fronts = self._faults.decide("services.fronts", fronts, service=str(key), network=network)
                 await self._northbound.ensure_balancer(Balancer(name, network, protocol, fronts))
                 wanted.add(name)
             entries = {int(port["nodePort"]): port for port in ports if port.get("nodePort")}

@@ -54,7 +54,7 @@ class EndpointSliceMirror:
             for copy in copies:
                 await self._delete(key_of(copy))
             return
-        wanted = self._faults.alter("slices.mirror", self._copy(source, attachment), network=attachment.key)
+        wanted = self._copy(source, attachment)
         name = wanted["metadata"]["name"]
         present = next((copy for copy in copies if copy["metadata"]["name"] == name), None)
         for copy in copies:
@@ -98,6 +98,8 @@ class EndpointSliceMirror:
         pod = self._pods.get(source["metadata"]["namespace"], str(reference.get("name", "")))
         if pod is None or pod["spec"].get("hostNetwork"):
             return endpoint if pod is not None else {**endpoint, "addresses": []}
+        if not self._faults.decide("slices.mirrored", True, pod=pod, network=attachment.definition.network):
+            return {**endpoint, "addresses": []}
         entry = read_pod_networks(pod).get(attachment.key) or {}
         hosts = [ip_interface(address).ip for address in entry.get("ip_addresses") or ()]
         family = _FAMILIES[source["addressType"]]
