@@ -30,9 +30,13 @@ def pods(served, tenants):
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _all_ready(served, pods):
-    """All of the scenario, created together, awaited together."""
-    side_by_side([*(member.wait_ready for member in served), *_waits(pods)])
+def _all_ready(request):
+    """What the chosen tests need of the scenario: created together, awaited together."""
+    needed = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    machines = request.getfixturevalue("served") if "served" in needed else ()
+    pods = request.getfixturevalue("pods") if "pods" in needed else None
+    beside = (pods.near, pods.other, pods.default) if pods else ()
+    side_by_side([*(machine.wait_ready for machine in machines), *(pod.wait_running for pod in beside)])
 
 
 @pytest.fixture(scope="package")
@@ -55,5 +59,7 @@ def balanced(served):
     return served.tenant.service("balanced", selector, type="LoadBalancer", externalTrafficPolicy="Cluster")
 
 
-def _waits(pods):
-    return [pod.wait_running for pod in (pods.near, pods.other, pods.default)]
+@pytest.fixture(scope="package")
+def bare(tenants):
+    """A namespace of the default network with nothing in it."""
+    return tenants.without_label("bare")

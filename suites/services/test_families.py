@@ -22,9 +22,9 @@ def families_of(service):
 
 
 @verifies("services/ip-family-policy")
-def test_the_family_policy_is_kept(served, run):
+def test_the_family_policy_is_kept(bare, run):
     dual = run.features.has("ipv6")
-    ask = served.tenant.service
+    ask = bare.service
 
     [first] = families_of(ask("default", SELECTOR))
     policies = {"SingleStack": [first], "PreferDualStack": sorted(("IPv4", "IPv6"), key=first.__ne__)}
@@ -37,8 +37,8 @@ def test_the_family_policy_is_kept(served, run):
 
 
 @verifies("services/ip-family-policy")
-def test_what_needs_both_families_is_refused_where_there_is_one(served, run):
-    ask = served.tenant.service
+def test_what_needs_both_families_is_refused_where_there_is_one(bare, run):
+    ask = bare.service
     if run.features.has("ipv6"):
         for number, order in enumerate((["IPv4", "IPv6"], ["IPv6", "IPv4"])):
             service = ask(f"both-{number}", SELECTOR, ipFamilyPolicy="RequireDualStack", ipFamilies=order)

@@ -41,8 +41,7 @@ class ServiceBalancers:
         self._services = context.informers.of(SERVICES)
         self._slices = context.informers.of(ENDPOINT_SLICES)
         self._known: defaultdict[Key, set[str]] = defaultdict(set)
-        self._looked = asyncio.Event()
-        self._looking = asyncio.Lock()
+        self._looked: asyncio.Future[None] | None = None
         self.controller = Controller("service-balancers", self.reconcile)
         self.controller.watch(self._services)
         self.controller.watch(self._slices, keys=_service_of)
@@ -51,7 +50,9 @@ class ServiceBalancers:
 
     async def reconcile(self, key: Key) -> None:
         """Bring the load balancers of one service in line with it and its endpoints."""
-        await self._look_once()
+        if self._looked is None:
+            self._looked = asyncio.ensure_future(self._look())
+        await asyncio.shield(self._looked)
         service = self._services.get(key.namespace, key.name)
         wanted: set[str] = set()
         if service is not None and "deletionTimestamp" not in service["metadata"]:
@@ -62,16 +63,12 @@ class ServiceBalancers:
         if service is None:
             del self._known[key]
 
-    async def _look_once(self) -> None:
-        """Once: find what an earlier run left, so that it goes with services that went meanwhile."""
-        async with self._looking:
-            if self._looked.is_set():
-                return
-            for name in await self._northbound.balancers():
-                key = Key(*name.rpartition("Service_")[2].split("_")[0].split("/"))
-                self._known[key].add(name)
-                self.controller.enqueue(key)
-            self._looked.set()
+    async def _look(self) -> None:
+        """Find what an earlier run left, so that it goes with services that went meanwhile."""
+        for name in await self._northbound.balancers():
+            key = Key(*name.rpartition("Service_")[2].split("_")[0].split("/"))
+            self._known[key].add(name)
+            self.controller.enqueue(key)
 
     async def _balance(self, key: Key, service: Object) -> set[str]:
         wanted: set[str] = set()
