@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
+from lab.fabric.model import DEFAULT_NETWORK
 from lab.faults.frames import Wire, frames
 from lab.faults.registry import fault
+
+if TYPE_CHECKING:
+    from lab.fabric.rows import Rows
 
 NO_DHCP = "udp dport != { 67, 68 } udp sport != { 67, 68 }"
 ONLY_UDP = ("--timeout", "reach=4", "-k", "udp")
@@ -98,3 +103,21 @@ def _translated(wire: Wire) -> Iterable[str]:
     arriving = f'oifname "{wire.tap}" meta l4proto tcp ip saddr {wire.subnet}'
     yield f"{arriving} ip saddr set ip saddr & 0.0.0.255 | 172.30.0.0"
     yield f'iifname "{wire.tap}" ip daddr 172.30.0.0/24 ip daddr set ip daddr & 0.0.0.255 | {network}'
+
+
+PODS_PING_ONLY = fault(
+    "pods-ping-only",
+    "of what pods send, only pings come to anybody",
+    "primary-l2/vm-and-pod",
+    message=r"(tcp|udp) \S+/pod-\S+ .*-> \S+/vm-\S+ .*: not reached",
+    run_options=("--timeout", "reach=6"),
+)
+
+
+@PODS_PING_ONLY.at("fabric.switch-of-port")
+def _nothing_but_pings(switch: Any, rows: Rows, port: str, network: str, **_: object) -> Any:
+    if network != DEFAULT_NETWORK and "_vm_" not in port:
+        match = f'inport == "{port}" && (tcp || udp)'
+        key = {"direction": "from-lport", "priority": 2000, "match": match}
+        rows.child(switch, "acls", "ACL", key, {"action": "drop"})
+    return switch
