@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.kube.api import Api, Object
+from conformance.kube.api import Api, Object, Selection
 from conformance.kube.describe import condition, is_true, last_events, summary
-from conformance.kube.resources import VMIS, VMS
-from conformance.kube.waits import TimedOut
+from conformance.kube.resources import EVENTS, VMIS, VMS
+from conformance.kube.waits import Deadline, TimedOut, follow
 from conformance.machines.trouble import wait_unless
 from conformance.verdicts import Blocked
 
@@ -13,6 +13,8 @@ from conformance.verdicts import Blocked
 NO_FAULT_OF_NETWORKS = frozenset(
     {*("ErrImagePull", "ImagePullBackOff", "ErrorUnschedulable"), *("ErrorPvcNotFound", "DataVolumeError")}
 )
+# Events of a pod: OVN-Kubernetes' when it gives no address, the kubelet's when a container runs.
+REFUSED, STARTED = "ErrorAllocatingPod", "Started"
 TROUBLE = NO_FAULT_OF_NETWORKS | {"CrashLoopBackOff"}
 
 
@@ -73,3 +75,18 @@ def _state(api: Api, namespace: str, name: str) -> str:
 
 def _status(vm: Object) -> str:
     return str(vm.get("status", {}).get("printableStatus") or "")
+
+
+def refused_network(api: Api, namespace: str, name: str) -> str:
+    """The reason with which a VM's pod gets no network, by its event; ``AssertionError`` if a container starts instead.
+
+    Raises ``TimedOut`` when neither is told.
+    """
+    pod, deadline = f"virt-launcher-{name}-", Deadline(api.timeouts["event"])
+    for events in follow(api, EVENTS, Selection(namespace), deadline):
+        told = [event for event in events.values() if str(event["involvedObject"].get("name", "")).startswith(pod)]
+        for event in told:
+            if event.get("reason") == REFUSED:
+                return str(event.get("message", ""))
+            assert event.get("reason") != STARTED, f"{namespace}/{name} starts, though it was to be refused its network"
+    raise TimedOut(f"{namespace}/{name}: its pod neither started nor was refused within {deadline.seconds:g} s")

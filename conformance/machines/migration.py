@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from conformance.evidence import step
 from conformance.kube.api import Api, Object
 from conformance.kube.describe import condition, last_events, summary
 from conformance.kube.resources import MIGRATIONS, PODS, VMIS
-from conformance.kube.waits import TimedOut, wait_until
+from conformance.kube.waits import TimedOut, wait_gone, wait_until
 from conformance.verdicts import Blocked
 
 SUCCEEDED, FAILED = "Succeeded", "Failed"
@@ -24,6 +25,10 @@ JOB_LABEL = "kubevirt.io/migrationJobUID"
 
 class MigrationFailed(AssertionError):
     """A migration did not do what it had to; one line with VM, phase and reason."""
+
+
+# KubeVirt's own tests have it: the source gives up a migration whose target is prepared.
+FORCED_FAILURE = "kubevirt.io/func-test-force-launcher-migration-failure"
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,21 @@ def follow_migration(api: Api, namespace: str, name: str, vmi: str) -> Migration
         seen = _state(api.get(VMIS, vmi, namespace))
         raise MigrationFailed(f"{error}; migrationState: {seen}") from error
     return judge(name, uid, machine)
+
+
+def follow_failure(api: Api, namespace: str, name: str, vmi: str) -> str:
+    """Wait until a migration has failed and its target pod is gone; gives why. ``Blocked`` if it moves."""
+    with step(f"wait until migration {namespace}/{name} of {vmi} fails"):
+        done = wait_until(
+            api, MIGRATIONS, name, namespace, lambda obj: _phase(obj) in FINAL, "migration", "end of the move"
+        )
+        if _phase(done) != FAILED:
+            raise Blocked(f"migration {namespace}/{name} of {vmi} was told to fail by annotation, and succeeded")
+        target = _find_target_pod(api, namespace, done)
+        if target is not None:
+            wait_gone(api, PODS, target["metadata"]["name"], namespace)
+        state = _state(api.get(VMIS, vmi, namespace))
+        return str(state.get("failureReason") or last_events(api, name, namespace) or summary(done))
 
 
 def judge(name: str, uid: str, vmi: Object) -> Migration:

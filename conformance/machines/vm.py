@@ -12,6 +12,7 @@ import yaml
 
 from conformance.evidence import REDACTOR, YAML, attach, figure, note, step
 from conformance.evidence.snapshot import SNAPSHOTS
+from conformance.kube import patches
 from conformance.kube.api import Object
 from conformance.kube.describe import summary
 from conformance.kube.manifests import migration as migration_manifest
@@ -23,7 +24,7 @@ from conformance.machines.claim import Claim, claims_of
 from conformance.machines.console import Console, LoginFailed
 from conformance.machines.guest import Guest
 from conformance.machines.identity import Identity
-from conformance.machines.migration import Migration, follow_migration
+from conformance.machines.migration import FORCED_FAILURE, Migration, follow_failure, follow_migration
 from conformance.machines.pod import Pod
 from conformance.traffic.stream import Stream, stream
 
@@ -229,6 +230,26 @@ class VirtualMachine:
             self._leave_console()
             self.api.delete(MIGRATIONS, name, self.namespace)
             return moved
+
+    def fail_to_migrate(self) -> str:
+        """Begin a live migration that its source gives up once the target is prepared; gives the reason told.
+
+        Asked for by an annotation that KubeVirt has for its own tests. Raises ``Blocked`` when it moves all the same.
+        """
+        name = f"{self.name}-fail-{secrets.token_hex(3)}"
+        with step(f"migrate {self}, to fail"):
+            self.api.patch(VMIS, self.name, self.namespace, patches.annotation(FORCED_FAILURE, ""))
+            try:
+                self.api.create(migration_manifest(name, self.namespace, self.access.run_id, self.name))
+                return follow_failure(self.api, self.namespace, name, self.name)
+            finally:
+                self.api.delete(MIGRATIONS, name, self.namespace)
+                self.api.patch(VMIS, self.name, self.namespace, patches.annotation(FORCED_FAILURE, None))
+
+    def refused_network(self) -> str:
+        """The reason with which its pod gets no network; ``AssertionError`` when its container starts instead."""
+        with step(f"wait until {self} is refused its network"):
+            return boot.refused_network(self.api, self.namespace, self.name)
 
     def delete(self) -> None:
         """Delete it and wait until it is gone."""

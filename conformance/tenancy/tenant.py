@@ -122,8 +122,15 @@ class Tenant:
         """A pod for each name, on different nodes as far as there are nodes; not awaited."""
         return [self.pod(name, apart_from="-".join(names)) for name in names]
 
-    def machine(self, name: str, apart_from: str | None = None, beside: str | None = None) -> VirtualMachine:
-        """Create a VM; not awaited.
+    def machine(
+        self,
+        name: str,
+        apart_from: str | None = None,
+        beside: str | None = None,
+        addresses: Sequence[str] = (),
+        mac: str | None = None,
+    ) -> VirtualMachine:
+        """Create a VM; not awaited. ``addresses`` and ``mac`` are what it asks for on its network.
 
         VMs that name the same ``apart_from`` group run on different nodes when they start; ``beside`` names the
         node to run on.
@@ -138,7 +145,7 @@ class Tenant:
                 images.guest,
                 machine.credentials.user,
                 machine.credentials.password,
-                binding=images.binding,
+                nics=[machine_manifests.Nic(binding=images.binding, addresses=tuple(addresses), mac=mac)],
                 apart_from=apart_from,
                 node=beside,
                 labels={manifests.MACHINE_LABEL: name},

@@ -95,6 +95,36 @@ def _no_gateway(wire: Wire) -> Iterable[str]:
         yield f"ip daddr {wire.gateway} drop"
 
 
+UNREACHED = r"icmp \S+ -> \S+: .* within"
+LEFT_BEHIND = fault(
+    "port-stays-at-failed-target",
+    "the port of a machine whose migration failed stays at the target",
+    "persistence/failed-migration-harmless",
+    message=UNREACHED,
+    run_options=("--timeout", "reach=6"),
+)
+STILL = fault(
+    "paused-by-failed-migration",
+    "a machine whose migration failed stays paused",
+    "persistence/failed-migration-harmless",
+    message=UNREACHED,
+    run_options=("--timeout", "reach=6"),
+)
+_targets: dict[tuple[str, str], str] = {}
+
+
+@LEFT_BEHIND.at("ports.nodes")
+def _at_the_target(nodes: tuple[str, ...], namespace: str, vm: str, **_: object) -> tuple[str, ...]:
+    if len(nodes) > 1:
+        _targets[namespace, vm] = nodes[-1]
+    return nodes if len(nodes) > 1 else (_targets.get((namespace, vm), nodes[0]),)
+
+
+@STILL.at("migration.source-goes-on")
+def _stays_paused(_: bool, **__: object) -> bool:
+    return False
+
+
 STALE_ON_RETURN = fault(
     "dead-port-on-return",
     "a machine that comes back to a node where it has been is cut off there",

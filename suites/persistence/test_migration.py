@@ -3,7 +3,7 @@
 import pytest
 
 from conformance import verifies
-from conformance.traffic import assert_reaches
+from conformance.traffic import EVERY_WAY, assert_matrix, assert_reaches, cells
 
 pytestmark = pytest.mark.xdist_group("persistence-migration")
 
@@ -66,6 +66,23 @@ def test_the_gateway_answers_after_migration(pair, outside):
         f"{mover}: gateway {gateway} was {mac}, is {mover.guest.neighbour(gateway)}"
     )
     mover.guest.must_reach_address(outside)
+
+
+@verifies("persistence/failed-migration-harmless")
+def test_a_migration_that_fails_leaves_the_vm_as_it_was(pair):
+    mover, peer = pair.on_different_nodes()
+    before, node, boot = mover.identity(), mover.node, mover.guest.boot_id()
+
+    why = mover.fail_to_migrate()
+
+    assert mover.node == node, f"{mover} is on {mover.node}, not on {node}, though its migration failed: {why}"
+    peer.guest.must_reach_address(mover.address)
+    keeps_identity(mover, before)
+    assert mover.guest.boot_id() == boot, f"{mover} was booted again"
+    assert_matrix(cells((mover, peer), (mover, peer), EVERY_WAY, True), "after a failed migration")
+    # Nothing is left of it that would hinder the next.
+    assert mover.migrate().source == node
+    assert_reaches(peer, mover, "icmp")
 
 
 @verifies("persistence/migrate-there-and-back")

@@ -25,6 +25,8 @@ Object = dict[str, Any]
 T = TypeVar("T")
 
 TARGET_READY = "kubevirt.io/migration-target-ready-timestamp"
+# KubeVirt's means to have a source give up a migration whose target is prepared.
+FORCED_FAILURE = "kubevirt.io/func-test-force-launcher-migration-failure"
 _LOG = logging.getLogger(__name__)
 _TRANSFER_LIMIT = 60.0  # seconds for the guest's memory
 _READY_LIMIT = 10.0  # seconds for the target to tell that the guest runs there
@@ -40,6 +42,7 @@ class Departure:
         self._machine = machine
         self._state: Object = vmi["status"]["migrationState"]
         self._uid = str(self._state["migrationUid"])
+        self._gives_up = FORCED_FAILURE in (vmi["metadata"].get("annotations") or {})
         self._abort: asyncio.Task[None] | None = None
         self.done = False
         """Whether the guest has left."""
@@ -84,6 +87,8 @@ class Departure:
         state = self._state
         if state.get("abortRequested"):
             raise MigrationFailed("called off")
+        if self._gives_up:
+            raise MigrationFailed(f"annotation {FORCED_FAILURE} asks for it")
         transfer = await migration.send(self._machine, _stream(self._context, self._uid), _TRANSFER_LIMIT)
         _LOG.info(
             "%s: moved to %s in %.2f s, %.0f ms of them still, %.1f MB",
