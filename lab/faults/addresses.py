@@ -134,3 +134,27 @@ def _bridge(vmi: Object, **_: object) -> Object:
         interface.pop("binding", None)
         interface["bridge"] = {}
     return vmi
+
+
+NOT_AS_ASKED = fault(
+    "requested-address-ignored",
+    "machines that ask for an address get the next one that is free",
+    "primary-l2/static-address",
+    message=r"\S+ asked for 10\.\S+, is VMI 10\.",
+)
+MAC_TWICE = fault(
+    "requested-mac-given-twice",
+    "machines that ask for one MAC all get it",
+    "primary-l2/static-address",
+    message=r"\S+/same-mac starts, though",
+)
+
+
+@NOT_AS_ASKED.at("addresses.honour-request")
+def _ignored(_: bool, **__: object) -> bool:
+    return False
+
+
+@MAC_TWICE.at("mac.unique")
+def _twice(_: bool, **__: object) -> bool:
+    return False

@@ -166,7 +166,8 @@ class PodNetworks:
     def _mac(self, network: str, holder: str, addresses: tuple[str, ...], request: Request, port: str) -> str:
         asked = request.mac.lower() if request.mac else None
         if asked is not None:
-            if self._lines.macs(network).get(asked, holder) != holder:
+            taken = self._lines.macs(network).get(asked, holder) != holder
+            if taken and self._faults.decide("mac.unique", True, network=network, mac=asked):
                 raise AllocationError("MAC address already in use", "MACAddressConflict")
             return asked
         # Without addresses the MAC is made up, but stays the workload's own.
