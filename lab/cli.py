@@ -15,7 +15,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from lab import preflight
-from lab.config import LabConfig, Start
+from lab.config import Conduct, LabConfig, Start
+from lab.pace import Pace
 
 # All else is loaded by the command that needs it: `up` waits for what is loaded here.
 
@@ -52,20 +53,36 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HowToStart = Annotated[
     Start, typer.Option("--start", help="VMs go on from a saved booted state, or boot each on its own.")
 ]
+Tempo = Annotated[
+    str, typer.Option("--pace", metavar="boot=40s,migrate=15s,api=50ms", help="The tempo of a real cluster.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--chaos", metavar="SEED", help="Have the API fail its users now and then."),
+]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=8, help="Nodes beside the control plane.")]
 
 
 @app.command(epilog=EXIT_CODES)
 def up(
-    name: Name = "default", workers: Workers = 2, start: HowToStart = Start.INSTANT, as_json: AsJson = False
+    name: Name = "default",
+    workers: Workers = 2,
+    start: HowToStart = Start.INSTANT,
+    pace: Tempo = "",
+    chaos: Seed = None,
+    as_json: AsJson = False,
 ) -> None:
     """Bring a lab up, and print how to reach it."""
+    try:
+        conduct = Conduct(start, Pace.parse(pace), chaos)
+    except ValueError as error:
+        raise typer.BadParameter(f"--pace: {error}") from None
     _require_pieces()
     from lab import control  # late: it loads what preflight may have found missing
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        config = control.bring_up(name, workers, start, _tell)
+        config = control.bring_up(name, workers, conduct, _tell)
     except control.AlreadyUp:
         config = LabConfig.load(LabConfig.new(name, 0).state)
         _tell(f"lab {name} is already up")

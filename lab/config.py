@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from lab.pace import Pace
+
 STATE_ROOT = Path("/run/udn-lab")
 CACHE = Path("/var/cache/udn-lab")
 
@@ -49,6 +51,16 @@ class Start(StrEnum):
 
 
 @dataclass(frozen=True)
+class Conduct:
+    """How a lab is to behave, where it can behave in several ways."""
+
+    start: Start = Start.INSTANT
+    pace: Pace = field(default_factory=Pace)
+    chaos: int | None = None
+    """The seed of the troubles that the API's users meet; None: no trouble."""
+
+
+@dataclass(frozen=True)
 class Node:
     """One node: a network namespace with its own OVS and ovn-controller."""
 
@@ -68,10 +80,10 @@ class LabConfig:
     state: Path
     nodes: tuple[Node, ...] = field(default=())
     api_port: int = 0
-    start: Start = Start.INSTANT
+    conduct: Conduct = field(default_factory=Conduct)
 
     @classmethod
-    def new(cls, name: str, workers: int, state: Path | None = None, start: Start = Start.INSTANT) -> LabConfig:
+    def new(cls, name: str, workers: int, state: Path | None = None, conduct: Conduct | None = None) -> LabConfig:
         """Facts of a lab that is about to be made."""
         prefix = "ul" + hashlib.sha256(name.encode()).hexdigest()[:4]
         names = ["control-plane", *(f"worker-{number}" for number in range(1, workers + 1))]
@@ -85,14 +97,16 @@ class LabConfig:
             )
             for index, node in enumerate(names)
         )
-        return cls(name=name, prefix=prefix, state=state or STATE_ROOT / name, nodes=nodes, start=start)
+        return cls(name, prefix, state or STATE_ROOT / name, nodes, conduct=conduct or Conduct())
 
     @classmethod
     def load(cls, state: Path) -> LabConfig:
         """Read ``lab.json`` of a state directory; ``FileNotFoundError`` if there is no lab."""
         data = json.loads((state / "lab.json").read_text())
         nodes = tuple(Node(**node) for node in data.pop("nodes"))
-        return cls(**{**data, "state": Path(data["state"]), "nodes": nodes, "start": Start(data["start"])})
+        told = data["conduct"]
+        conduct = Conduct(Start(told["start"]), Pace(**told["pace"]), told["chaos"])
+        return cls(**{**data, "state": Path(data["state"]), "nodes": nodes, "conduct": conduct})
 
     def save(self) -> None:
         """Write ``lab.json``, whole or not at all."""

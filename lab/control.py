@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab import leftovers, netns, state
-from lab.config import GUEST_IMAGE, OUTSIDE_HOST, OUTSIDE_NAME, POD_IMAGE, LabConfig, Start
+from lab.config import GUEST_IMAGE, OUTSIDE_HOST, OUTSIDE_NAME, POD_IMAGE, Conduct, LabConfig
 from lab.lock import LabLock, Locked
 from lab.processes import MARK, NO_AUTHORITIES, wait_end
 
@@ -28,13 +28,13 @@ class AlreadyUp(Exception):
     """The lab is up."""
 
 
-def bring_up(name: str, workers: int, start: Start, tell: Callable[[str], None]) -> LabConfig:
+def bring_up(name: str, workers: int, conduct: Conduct, tell: Callable[[str], None]) -> LabConfig:
     """Clear what a killed lab of that name left and start a new one; returns when it is ready.
 
     ``tell`` gets a line for each step. Raises :class:`AlreadyUp`, or :class:`Refusal`; an interrupt ends what was
     started and is passed on.
     """
-    config = LabConfig.new(name, workers, start=start)
+    config = LabConfig.new(name, workers, conduct=conduct)
     lock = LabLock(config.state)
     try:
         lock.acquire()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from conformance.kube.errors import AlreadyExists, Call, NotFound, Refused, Unreachable, refusal
+from conformance.kube.errors import Call, NotFound, Refused, Unreachable, refusal
 from conformance.kube.resources import Resource, resource_of
 from conformance.kube.transport import Request, Transport
 from conformance.timeouts import Timeouts
@@ -123,8 +123,8 @@ class Api:
     def create(self, obj: Object, namespace: str | None = None, dry_run: bool = False) -> Object:
         """Create the object; its kind says where. Raises ``AlreadyExists``, ``Refused``.
 
-        When an attempt was cut off and the next finds the object there, the object counts as ours if it carries
-        the same run label; nobody else makes objects with it.
+        When an attempt was cut off and the next is refused, an object of that name counts as ours if it carries the
+        same run label, for nobody else makes objects with it: the first attempt was carried out.
         """
         resource = resource_of(obj)
         metadata = obj["metadata"]
@@ -136,11 +136,10 @@ class Api:
         )
         try:
             return self._transport.send(request)
-        except AlreadyExists as error:
-            if error.repeated and name:
-                there = self.get(resource, name, namespace)
-                if _run(there) == _run(obj):
-                    return there
+        except Refused as error:
+            there = self.find(resource, name, namespace) if error.repeated and name and not dry_run else None
+            if there is not None and _run(there) == _run(obj):
+                return there
             raise
 
     def replace(self, obj: Object, subresource: str | None = None, dry_run: bool = False) -> Object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -14,8 +15,10 @@ from kubernetes.stream.ws_client import WSClient, get_websocket_url
 from conformance.kube.api import Api
 from conformance.kube.errors import Call, Refused, Unreachable
 from conformance.kube.resources import PODS
-from conformance.kube.waits import TimedOut
+from conformance.kube.waits import Deadline, TimedOut
 
+TOO_MANY = 429
+PAUSE = 0.5  # seconds
 NO_STATUS = 255
 
 
@@ -40,7 +43,7 @@ def execute(api: Api, namespace: str, pod: str, command: Sequence[str], timeout:
     query = urlencode([("stdout", "true"), ("stderr", "true"), *(("command", word) for word in command)])
     url = f"{api.server}{PODS.path(namespace, pod, 'exec')}?{query}"
     seconds = api.timeouts[timeout] if isinstance(timeout, str) else timeout
-    client = _open(api, call, url)
+    client = _opened(api, call, url)
     try:
         client.run_forever(timeout=seconds)
         if client.is_open():
@@ -49,6 +52,21 @@ def execute(api: Api, namespace: str, pod: str, command: Sequence[str], timeout:
         return Output(_status(client), stdout, stderr)
     finally:
         client.close()
+
+
+def _opened(api: Api, call: Call, url: str) -> WSClient:
+    """The connection; a server that is too busy, or fails, before the command runs is asked again."""
+    deadline = Deadline(api.timeouts["api-retry"])
+    while True:
+        try:
+            return _open(api, call, url)
+        except Refused as error:
+            if deadline.passed or (error.code != TOO_MANY and error.code < 500):
+                raise
+        except Unreachable:
+            if deadline.passed:
+                raise
+        threading.Event().wait(min(PAUSE, deadline.left))
 
 
 def _open(api: Api, call: Call, url: str) -> WSClient:

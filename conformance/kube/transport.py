@@ -136,7 +136,7 @@ class Transport:
             raise _Again(refused, carried=False, after=after)
         if response.status >= 500 and request.method in READS:
             raise _Again(refused, carried=False, after=after)
-        if response.status in (502, 503, 504) and request.repeatable:
+        if response.status >= 500 and request.repeatable:
             state.carried = True
             raise _Again(refused, carried=True, after=after)
         raise refused

@@ -6,10 +6,17 @@ import os
 import re
 import shutil
 import subprocess
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance.kube.waits import Deadline
 from conformance.timeouts import Timeouts
+
+_PAUSE = 0.5  # seconds
+# What client-go says of an API server that has a bad moment, or of a connection that broke.
+_PASSING = re.compile(r"(?i)internal error occurred|too many requests|unable to handle the request|EOF|connection re")
 
 
 class VirtctlError(Exception):
@@ -42,6 +49,24 @@ class Virtctl:
         """The environment of a call."""
         chosen = {"KUBECONFIG": str(self.kubeconfig.resolve())} if self.kubeconfig else {}
         return {**os.environ, **chosen}
+
+    def act(self, *arguments: str, done: Callable[[], bool]) -> None:
+        """Have something done to a VM; raises ``VirtctlError`` when it fails.
+
+        When the API had a trouble that passes, it may have been done all the same: unless ``done`` tells so, it is
+        asked for again.
+        """
+        deadline = Deadline(self.timeouts["api-retry"])
+        while True:
+            try:
+                self.run(*arguments)
+                return
+            except VirtctlError as error:
+                if deadline.passed or not _PASSING.search(str(error)):
+                    raise
+            if done():
+                return
+            threading.Event().wait(min(_PAUSE, deadline.left))
 
     def run(self, *arguments: str, timeout: str = "virtctl") -> str:
         """What a call wrote to standard output; raises ``VirtctlError`` when it fails."""

@@ -190,14 +190,14 @@ class VirtualMachine:
     def start(self) -> None:
         """``virtctl start``, until its VMI exists."""
         with step(f"virtctl start {self}"):
-            self.access.virtctl.run("start", self.name, "--namespace", self.namespace)
+            self.access.virtctl.act("start", self.name, "--namespace", self.namespace, done=self._exists)
             wait_until(self.api, VMIS, self.name, self.namespace, lambda _: True, "vm-created", "VMI")
 
     def stop(self) -> None:
         """``virtctl stop``, until its VMI is gone."""
         with step(f"virtctl stop {self}"):
             uid = self.vmi()["metadata"]["uid"]
-            self.access.virtctl.run("stop", self.name, "--namespace", self.namespace)
+            self.access.virtctl.act("stop", self.name, "--namespace", self.namespace, done=lambda: self._ends(uid))
             wait_gone(self.api, VMIS, self.name, self.namespace, "vm-stopped", uid=uid)
             self._forget_guest()
 
@@ -205,7 +205,7 @@ class VirtualMachine:
         """``virtctl restart``, until there is a new VMI; ``wait_ready`` waits for its guest."""
         with step(f"virtctl restart {self}"):
             uid = self.vmi()["metadata"]["uid"]
-            self.access.virtctl.run("restart", self.name, "--namespace", self.namespace)
+            self.access.virtctl.act("restart", self.name, "--namespace", self.namespace, done=lambda: self._ends(uid))
             self._forget_guest()
             wait_until(
                 self.api,
@@ -275,6 +275,14 @@ class VirtualMachine:
         return stream(self, server, port, measured_on)
 
     # -- inner
+
+    def _exists(self) -> bool:
+        return self.api.find(VMIS, self.name, self.namespace) is not None
+
+    def _ends(self, uid: str) -> bool:
+        """Whether the VMI with that UID is gone, or going."""
+        vmi = self.api.find(VMIS, self.name, self.namespace)
+        return vmi is None or vmi["metadata"]["uid"] != uid or "deletionTimestamp" in vmi["metadata"]
 
     def _first_interface(self) -> dict[str, Any]:
         return next(iter(self.interfaces), {})

@@ -7,11 +7,13 @@ import logging
 import signal
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from lab.apiserver.assembly import Server, assemble
 from lab.apiserver.cel_support import programs
@@ -20,7 +22,8 @@ from lab.apiserver.pki import Pki
 from lab.apiserver.resource_requests import MAX_BODY
 from lab.apiserver.server import Front
 from lab.apiserver.store import Store
-from lab.config import CACHE, LabConfig
+from lab.apiserver.weather import chaos, latency
+from lab.config import CACHE, Conduct, LabConfig
 from lab.faults.seams import Faults
 
 LOG = logging.getLogger(__name__)
@@ -76,7 +79,7 @@ async def serve(state: Path, journal: bool = True) -> None:
     async with aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(limit=0)) as session:
         server = assemble(store, pki, session, CACHE, f"{HOST}:{port}", Faults(state))
         await server.bootstrap()
-        runner = _runner(server.front)
+        runner = _runner(server.front, _weather(config.conduct))
         await runner.setup()
         await web.SockSite(runner, listener, ssl_context=tls_context(pki)).start()
         ready.write_text(url + "\n")
@@ -89,8 +92,17 @@ async def serve(state: Path, journal: bool = True) -> None:
     records.close()
 
 
-def _runner(front: Front) -> web.AppRunner:
-    application = web.Application(client_max_size=MAX_BODY)
+def _weather(conduct: Conduct) -> list[Middleware]:
+    found = []
+    if conduct.pace.api:
+        found.append(latency(conduct.pace.api))
+    if conduct.chaos is not None:
+        found.append(chaos(conduct.chaos))
+    return found
+
+
+def _runner(front: Front, weather: Sequence[Middleware]) -> web.AppRunner:
+    application = web.Application(client_max_size=MAX_BODY, middlewares=weather)
     application.router.add_route("*", "/{path:.*}", front.handle)
     # A client that hangs up ends its watch or proxied stream; writes take effect whole or not at all.
     return web.AppRunner(application, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)

@@ -91,11 +91,23 @@ def test_retry_after_is_heeded(api, server):
     assert [kind for kind, _ in server.requests].count("POST") == 2
 
 
-def test_refusals_are_not_tried_again(api, server):
-    server.plant("POST", refuse(500), times=2)
-    with pytest.raises(Refused, match="500"):
-        api.create(pod())
+@pytest.mark.parametrize(("code", "run"), [(422, "r"), (500, None)])
+def test_refusals_and_what_cannot_be_told_apart_are_not_tried_again(api, server, code, run):
+    server.plant("POST", refuse(code), times=2)
+    with pytest.raises(Refused, match=str(code)):
+        api.create(pod(run=run))
     assert [kind for kind, _ in server.requests].count("POST") == 1
+
+
+def test_a_creation_that_met_a_bad_moment_is_repeated(api, server):
+    server.plant("POST", refuse(500), times=2)
+    assert api.create(pod())["metadata"]["name"] == "a"
+
+
+def test_what_was_carried_out_counts_however_the_repetition_is_refused(api, server):
+    server.plant("POST", reset(after=True))
+    server.plant("POST", refuse(400, "BadRequest"))
+    assert api.create(pod())["metadata"]["name"] == "a"
 
 
 def test_a_creation_that_was_cut_off_after_it_was_carried_out_counts_once(api, server):

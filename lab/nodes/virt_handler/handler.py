@@ -48,7 +48,7 @@ class VirtHandler:
 
     async def start(self) -> None:
         """Begin its work. The guest image, if there is none yet, is built meanwhile."""
-        self._workshop = asyncio.create_task(_workshop(self._context.config.start))
+        self._workshop = asyncio.create_task(_workshop(self._context.config.conduct.start))
         self._workshop.add_done_callback(_log_failure)
         await self._vmis.start()
         await self._bury()

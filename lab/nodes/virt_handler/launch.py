@@ -71,6 +71,8 @@ async def launch(
     # Before the guest runs: it asks for its address at once.
     servers = [await masquerade.serve_dhcp(sandbox.netns, folder, behind) for behind in hidden]
     try:
+        if not incoming:
+            await asyncio.sleep(context.config.conduct.pace.boot)
         machine = await _start(spec, host, workshop, incoming)
     except BaseException:
         for server in servers:

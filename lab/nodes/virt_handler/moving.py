@@ -85,7 +85,8 @@ class Departure:
 
     async def _transfer(self) -> None:
         state = self._state
-        if state.get("abortRequested"):
+        await asyncio.sleep(self._context.config.conduct.pace.migrate)
+        if self._abort is not None or state.get("abortRequested"):
             raise MigrationFailed("called off")
         if self._gives_up:
             raise MigrationFailed(f"annotation {FORCED_FAILURE} asks for it")
