@@ -7,6 +7,7 @@ a name of ``vocabulary.yaml``.
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -179,23 +180,27 @@ def outside_name(sight: Sight) -> Answer:
 
 @detects("outside-client")
 def outside_client(sight: Sight) -> Answer:
-    """The user's word; without one, whether this machine reaches a node's kubelet, if only to be refused."""
+    """The user's word; without one, whether a node's kubelet speaks TLS with this machine."""
     given = sight.given.outside_shell
     if given:
         return True, f"--outside-shell {given}"
-    seen = []
-    for address in node_addresses(sight.nodes).values():
-        try:
-            socket.create_connection((address, KUBELET), NODE_SECONDS).close()
-        except ConnectionRefusedError:
-            return True, f"this machine reaches node address {address}"
-        except OSError as error:
-            seen.append(f"{address}: {error.strerror or error}")
-            break  # the others are beside it
-        else:
-            return True, f"this machine reaches node address {address}"
-    why = f"this machine does not reach the nodes ({'; '.join(seen) or 'they tell no addresses'})"
+    address = next(iter(node_addresses(sight.nodes).values()), None)
+    why = "the nodes tell no addresses" if address is None else _unreached(address)
+    if why is None:
+        return True, f"this machine reaches node address {address}"
     return False, f"no --outside-shell is given, and {why}"
+
+
+def _unreached(address: str) -> str | None:
+    """Why a kubelet cannot be spoken with; None if it can."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        # Only what speaks TLS is a kubelet: there are proxies that take every connection.
+        with socket.create_connection((address, KUBELET), NODE_SECONDS) as link, context.wrap_socket(link):
+            return None
+    except OSError as error:
+        return f"this machine does not reach node address {address}: {error.strerror or error}"
 
 
 @detects("static-address")

@@ -52,6 +52,21 @@ def _no_udp(columns: Object, balancer: str, **_: object) -> Object:
     return {**columns, "vips": dict.fromkeys(columns["vips"], "")} if emptied else columns
 
 
+NOT_ON_ONE_NODE = fault(
+    "service-dead-on-one-node",
+    "what runs on one of the nodes is not answered by services",
+    "services/cluster-ip",
+    message=NOT_REACHED.format("(tcp|udp)"),
+    run_options=SOON,
+)
+
+
+@frames(NOT_ON_ONE_NODE)
+def _no_service_there(wire: Wire) -> Iterable[str]:
+    if wire.node == "worker-2":
+        yield f"ip saddr {wire.address} ip daddr 10.96.0.0/16 ip daddr != 10.96.0.10 drop"
+
+
 ONE_BACKEND = fault(
     "service-with-one-backend",
     "of all machines behind a service, requests go to one",
@@ -213,6 +228,20 @@ SERVICES_UNKNOWN = fault(
 @SERVICES_UNKNOWN.at("dns.service")
 def _unknown(_: Object, **__: object) -> Object:
     return {}
+
+
+EXTERNAL_ELSEWHERE = fault(
+    "external-name-leads-elsewhere",
+    "DNS gives another address for a name beyond the cluster",
+    "primary-l2/dns-services-and-external",
+    message=r"dns \S+ .*: outside\.example is \['192\.0\.2\.1'\], expected \['203\.0\.113\.10'\]",
+    run_options=SOON,
+)
+
+
+@EXTERNAL_ELSEWHERE.at("dns.service")
+def _elsewhere(records: Object, **_: object) -> Object:
+    return {**records, "outside.example": ("192.0.2.1",)}
 
 
 NO_SNAT = fault(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
+from conformance.features import detectors
 from conformance.features.detect import detect
 from conformance.features.model import Feature, FeatureSet
 from conformance.features.sight import Given, Sight
@@ -111,3 +118,47 @@ def test_the_user_s_word_goes_before() -> None:
     assert missing.name == "ipv6"
     with pytest.raises(KeyError):
         features["no-such-feature"]
+
+
+def test_an_outside_host_is_the_users_word_or_this_machine(
+    cluster: Cluster,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = look(cluster, outside_shell="ssh bastion sh")["outside-client"]
+    assert (said.present, said.evidence) == (True, "--outside-shell ssh bastion sh")
+    cluster.answers["/api/v1/nodes"] = {"items": [addressed("127.0.0.1")]}
+    with listening(None) as port:
+        monkeypatch.setattr(detectors, "KUBELET", port)
+        unreached = look(cluster)["outside-client"]
+    assert unreached.present is False, "what takes connections need not be a kubelet"
+    assert "127.0.0.1" in unreached.evidence
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "kubelet.pem"))
+    with listening(tmp_path / "kubelet.pem") as port:
+        monkeypatch.setattr(detectors, "KUBELET", port)
+        assert look(cluster)["outside-client"].evidence == "this machine reaches node address 127.0.0.1"
+
+
+def addressed(address: str) -> dict[str, Any]:
+    """A node at that address."""
+    return node("worker-1") | {"status": {"addresses": [{"type": "InternalIP", "address": address}]}}
+
+
+@contextmanager
+def listening(certificate: Path | None) -> Iterator[int]:
+    """The port of a server that takes one connection: with TLS, or to close it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if certificate is not None:
+        context.load_cert_chain(certificate)
+
+    def serve(server: socket.socket) -> None:
+        client, _ = server.accept()
+        with client:
+            if certificate is not None:
+                context.wrap_socket(client, server_side=True).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = threading.Thread(target=serve, args=(server,))
+        serving.start()
+        yield server.getsockname()[1]
+        serving.join()
