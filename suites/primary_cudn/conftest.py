@@ -21,9 +21,9 @@ def shared(realm):
 
 @pytest.fixture(scope="package")
 def unselected(tenants):
-    """A VM with a network of its own, in a namespace that the shared network does not select, and a pod beside it."""
+    """A VM and a pod on different nodes, on a network of their own; the shared one does not select their namespace."""
     tenant = tenants.primary_layer2("unselected")
-    return [tenant.machine("vm"), tenant.pod("pod")]
+    return [tenant.machine("vm", apart_from="ends"), tenant.pod("pod", apart_from="ends")]
 
 
 @pytest.fixture(scope="package")
