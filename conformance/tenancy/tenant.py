@@ -10,7 +10,8 @@ import yaml
 
 from conformance.evidence import YAML, attach, step
 from conformance.kube import machine_manifests, manifests, policy_manifests
-from conformance.kube.resources import CUDNS, NETWORK_POLICIES, UDNS
+from conformance.kube.resources import CUDNS, NAMESPACES, NETWORK_POLICIES, UDNS
+from conformance.kube.waits import wait_gone
 from conformance.machines.pod import Pod
 from conformance.machines.vm import VirtualMachine
 from conformance.tenancy.group import Group
@@ -101,6 +102,12 @@ class Tenant:
             self.api.create(manifests.cudn(name, self.run_id, selector, [str(subnet)], persistent=persistent, mtu=mtu))
         self._tenants.forget_later(CUDNS, name)
         return self._adopt(Network(self.api, CUDNS, name, self.namespace, subnet, mtu))
+
+    def remove(self) -> None:
+        """Delete the namespace, with all that is in it, and wait until it is gone."""
+        with step(f"delete namespace {self.namespace}"):
+            self.api.delete(NAMESPACES, self.namespace)
+            wait_gone(self.api, NAMESPACES, self.namespace, timeout="namespace-gone")
 
     def pod(
         self, name: str, apart_from: str | None = None, labels: Mapping[str, str] | None = None, **spec: Any

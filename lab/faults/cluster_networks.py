@@ -44,8 +44,8 @@ EVERYWHERE = fault(
 
 
 @EVERYWHERE.at("cudn.selects")
-def _whatever(_: bool, namespace: str, **__: object) -> bool:
-    return namespace.startswith("udn-")
+def _whatever(_: bool, labelled: bool, **__: object) -> bool:
+    return labelled
 
 
 SEPARATE = fault(

@@ -65,7 +65,7 @@ def test_a_selector_selects_as_documented(tenants, tiers, operator):
 
 
 @verifies("udn-api/cudn-follows-new-namespaces")
-def test_a_namespace_that_comes_later_joins_the_network(tenants):
+def test_a_namespace_that_comes_later_joins_the_network_until_it_goes(tenants):
     scope = {SCOPE: f"growing-{tenants.run_id}"}
     first = tenants.empty("first", scope)
     network = tenants.request_cluster_network("growing", {"matchLabels": scope})
@@ -85,3 +85,8 @@ def test_a_namespace_that_comes_later_joins_the_network(tenants):
     resident.must_reach(newcomer)
     network.wait_spans([first.namespace, later.namespace])
     assert stranger.namespace not in network.message(), f"{network} tells of {stranger}: {network.message()}"
+
+    later.remove()
+    network.wait_spans([first.namespace])
+    network.wait_ready()
+    assert later.namespace not in network.message(), f"{network} still tells of {later}: {network.message()}"

@@ -9,6 +9,7 @@ from typing import Any
 from lab.client import NotFound
 from lab.controllers.networks import conditions
 from lab.controllers.networks.attachments import Attachments, InUse, owned_by
+from lab.controllers.networks.definition import LABEL
 from lab.controllers.networks.registry import Registry
 from lab.controllers.networks.render import FINALIZER, SyncError, network_name
 from lab.controllers.runtime import Context, Controller, Key, key_of
@@ -223,4 +224,4 @@ class ClusterUserDefinedNetworks(NetworkController):
             self._faults.decide("cudn.term", term.holds(labels), key=term.key, operator=term.operator, **facts)
             for term in terms
         )
-        return self._faults.decide("cudn.selects", selected, **facts)
+        return self._faults.decide("cudn.selects", selected, labelled=LABEL in labels, **facts)
