@@ -13,7 +13,6 @@ attempt() {
         return
     fi
     # The input stays open: a netcat ends with it.
-    mkfifo in.$number
     exec 9<>in.$number
     # A datagram may be lost, or come while the server is busy with another client.
     [ $kind = tcp ] || while sleep 2; do echo $greeting >&9; done &
@@ -37,7 +36,11 @@ if [ "$1" = one ]; then
 fi
 
 rm -f begun.* in.* out.* err.* said.*
-waiting=
+waiting= fifos=
+while read -r number rest; do
+    fifos="$fifos in.$number"
+done <wanted
+mkfifo $fifos   # all in one process
 while read -r number rest; do
     setsid sh attempts.sh one $number $rest </dev/null >/dev/null 2>&1 &
     eval "group_$number=$!"
