@@ -1,6 +1,5 @@
 """Packets between machines: reachability, blocked paths, payload, sessions whose silences are measured."""
 
-from conformance.traffic.blocked import assert_blocked
 from conformance.traffic.cells import EVERY_WAY, ICMP, Cell, Destination, Way, cells, tcp, udp
 from conformance.traffic.exchange import exchange
 from conformance.traffic.matrix import Matrix, assert_matrix, matrix
@@ -21,7 +20,6 @@ __all__ = [
     "Stream",
     "StreamFailed",
     "Way",
-    "assert_blocked",
     "assert_matrix",
     "assert_reaches",
     "assert_resolves",

@@ -19,10 +19,9 @@ from conformance.evidence import JSON, attach, note, step
 from conformance.kube.waits import Deadline
 from conformance.machines.parse.ping import Ping, parse_ping
 from conformance.side_by_side import entered_side_by_side, side_by_side
-from conformance.traffic.blocked import prove_network
 from conformance.traffic.cells import EVERY_WAY, Cell, Destination, Finding, Seen, Way, draw
 from conformance.traffic.peers import Peer
-from conformance.traffic.stage import Attempt, End, Look, ready
+from conformance.traffic.stage import Attempt, End, Look, prove_network, ready
 from conformance.verdicts import Blocked
 
 

@@ -131,3 +131,14 @@ def ready(peer: Peer, ways: Sequence[Way]) -> Iterator[End]:
 def _icmp6_echos(text: str) -> int:
     lines = (line.split() for line in text.splitlines() if line.startswith("Icmp6InEchos "))
     return next((int(words[1]) for words in lines), 0)
+
+
+def prove_network(client: Peer) -> None:
+    """The client's gateway gives a sign of life, if it has one; raises ``Blocked`` if not."""
+    guest = client.guest
+    gateway = next(iter(guest.gateways()), None)
+    if gateway is not None:
+        # The neighbour entry will do: a gateway need not answer pings.
+        answered = guest.ping(gateway, count=1).received or guest.neighbour(gateway)
+        if not answered:
+            raise Blocked(f"{client}: its network is dead: no sign of its gateway {gateway}")

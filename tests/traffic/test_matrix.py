@@ -126,3 +126,15 @@ def test_a_netcat_that_fails_is_told_before_anything_else(both):
         pytest.raises(Blocked, match=r"vm-a: \S+ does not even reach its own loopback"),
     ):
         assert_matrix(cells([client], [server], WAYS, True))
+
+
+def test_a_client_whose_network_is_dead_proves_nothing(both, server):
+    client, _ = both
+    client.tell("ip route add default via 10.9.0.254")
+    try:
+        with matrix(both, [ICMP]) as made:
+            made.check(cells([server], [client], [ICMP], True), "somebody answers")
+            with pytest.raises(Blocked, match=r"vm-a: its network is dead: no sign of its gateway 10.9.0.254"):
+                made.check(cells([client], [Destination("vm-a", client.address, (client,))], [ICMP], False), "dead")
+    finally:
+        client.tell("ip route del default")

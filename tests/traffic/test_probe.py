@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.traffic import NotReached, Reached, assert_blocked, assert_reaches, exchange, reach, source_seen_by
+from conformance.traffic import NotReached, Reached, assert_reaches, exchange, reach, source_seen_by
 from conformance.traffic import probe as probes
-from conformance.verdicts import Blocked, NotApplicable
+from conformance.verdicts import NotApplicable
 from tests.traffic.conftest import only
 
 SHELLS = {"busybox": ("busybox", "sh"), "bash": ("bash",), "dash": ("dash",)}
@@ -93,61 +93,6 @@ def test_the_failing_line_names_both_ends(client, server, hasty):
     assert str(caught.value).startswith(
         "tcp vm-a (10.9.0.1, here) -> vm-b (10.9.0.2:5000, here): not reached within 1 s: "
     )
-
-
-class Neighbour:
-    """Another machine at the server's end of the wire: allowed, because nothing lies between."""
-
-    node = "here"
-    migration_uid = ""
-
-    def __init__(self, server):
-        self.address, self.guest = server.address, server.guest
-
-    def __str__(self):
-        return "vm-c"
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_blocked_path_is_proved(client, server, hasty, protocol):
-    with client.rules("output", "ip daddr 10.9.0.2 drop"):
-        assert_blocked([client], server, protocol, baseline=Neighbour(server))
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_an_open_path_is_no_blocked_one(client, server, udp, protocol):
-    with pytest.raises(AssertionError, match=rf"{protocol} vm-a .*here\) -> vm-b .*: expected no path, got reply: "):
-        assert_blocked([client], server, protocol, baseline=Neighbour(server))
-
-
-@pytest.mark.parametrize("protocol", ["icmp", "udp"])
-def test_packets_that_arrive_unanswered_are_a_leak(client, server, udp, protocol):
-    with (
-        client.rules("input", "ip saddr 10.9.0.2 drop"),
-        pytest.raises(AssertionError, match="expected no path, but packets arrive"),
-    ):
-        assert_blocked([client], server, protocol, baseline=Neighbour(server))
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_server_that_nobody_reaches_proves_nothing(client, server, hasty, protocol):
-    with server.rules("input", "drop"), pytest.raises(Blocked, match="before the attempts, the allowed path fails"):
-        assert_blocked([client], server, protocol, baseline=Neighbour(server))
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_client_whose_tools_fail_proves_nothing(client, server, hasty, protocol):
-    with client.rules("output", "drop"), pytest.raises(Blocked, match=r"vm-a: .* its own loopback"):
-        assert_blocked([client], server, protocol, baseline=Neighbour(server))
-
-
-def test_a_client_whose_network_is_dead_proves_nothing(client, server, hasty):
-    client.tell("ip route add default via 10.9.0.254")
-    try:
-        with pytest.raises(Blocked, match=r"vm-a: its network is dead: no sign of its gateway 10.9.0.254"):
-            assert_blocked([client], server, "icmp", baseline=Neighbour(server))
-    finally:
-        client.tell("ip route del default")
 
 
 def test_the_source_that_the_observer_sees_is_told(client, server):
