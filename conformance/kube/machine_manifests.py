@@ -67,11 +67,14 @@ def virtual_machine(
     labels: Mapping[str, str] | None = None,
     network_data: str | None = None,
     grace: int = 5,
+    authorized_key: str | None = None,
+    probes: Mapping[str, Object] | None = None,
 ) -> Object:
-    """A VM that runs from a container disk and lets ``user`` log in on its serial console.
+    """A VM that runs from a container disk and lets ``user`` log in on its serial console, and by ``authorized_key``.
 
-    ``node`` ties it to a node by host name, ``apart_from`` names a group whose members go to different nodes. The
-    user data is in the manifest in clear: register ``password`` for redaction before the manifest is recorded.
+    ``node`` ties it to a node by host name, ``apart_from`` names a group whose members go to different nodes;
+    ``probes`` are its ``readinessProbe`` and ``livenessProbe``. The user data is in the manifest in clear: register
+    ``password`` for redaction before the manifest is recorded.
     """
     nics = [Nic(binding=binding)] if nics is None else list(nics)
     own = {RUN_LABEL: run_id, **({GROUP_LABEL: apart_from} if apart_from else {})}
@@ -84,7 +87,10 @@ def virtual_machine(
         "interfaces": [nic.interface() for nic in nics],
         "rng": {},
     }
-    cloud_init = {"userData": user_data(user, password), **({"networkData": network_data} if network_data else {})}
+    cloud_init = {
+        "userData": user_data(user, password, authorized_key),
+        **({"networkData": network_data} if network_data else {}),
+    }
     template = {
         "domain": {"memory": {"guest": memory}, "devices": devices},
         "networks": [nic.network() for nic in nics],
@@ -93,6 +99,7 @@ def virtual_machine(
             {"name": "cloud-init", "cloudInitNoCloud": cloud_init},
         ],
         "terminationGracePeriodSeconds": grace,
+        **(probes or {}),
         **on_node(node),
         **(apart(apart_from) if apart_from else {}),
     }
@@ -101,13 +108,24 @@ def virtual_machine(
     return obj
 
 
-def user_data(user: str, password: str | None) -> str:
-    """cloud-config that sets the password and allows it on the console and over SSH.
+def asking(port: int, period: int = 5) -> dict[str, Object]:
+    """Probes of both kinds that ask a TCP port; the one of liveness ends nothing, its failures show as events.
+
+    A kubelet tells of 25 events of a pod, then of one in five minutes: hence no shorter ``period``, in seconds.
+    """
+    probe = {"tcpSocket": {"port": port}, "periodSeconds": period, "timeoutSeconds": period}
+    return {"readinessProbe": dict(probe), "livenessProbe": {**probe, "failureThreshold": 1000}}
+
+
+def user_data(user: str, password: str | None, authorized_key: str | None = None) -> str:
+    """cloud-config that sets the password, allows it on the console and over SSH, and lets a public key in.
 
     Never empty: without user data, cloud-init in KubeVirt's Alpine image searches for minutes.
     """
     config: dict[str, Any] = {"user": user, "ssh_pwauth": password is not None}
     if password is not None:
         config |= {"password": password, "chpasswd": {"expire": False}}
+    if authorized_key is not None:
+        config["ssh_authorized_keys"] = [authorized_key]
     # JSON is YAML: values are quoted, whatever a password holds.
     return "#cloud-config\n" + "".join(f"{key}: {json.dumps(value)}\n" for key, value in config.items())

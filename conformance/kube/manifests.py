@@ -141,6 +141,25 @@ def service_port(port: int, target: int, protocol: Literal["TCP", "UDP"] = "TCP"
     return {"name": f"{protocol.lower()}-{port}", "port": port, "targetPort": target, "protocol": protocol}
 
 
+def pod_in_charge_of_its_nics(
+    name: str, namespace: str, run_id: str, image: str, readiness_port: int, node: str | None = None
+) -> Object:
+    """A pod that may take its own NICs down, and is ready while somebody in it listens on a TCP port.
+
+    It runs as root with ``NET_ADMIN``: more than the restricted profile allows.
+    """
+    obj = pod(name, namespace, run_id, image, node=node)
+    container = obj["spec"]["containers"][0]
+    container["securityContext"] = {"runAsUser": 0, "capabilities": {"add": ["NET_ADMIN"]}}
+    container["readinessProbe"] = {
+        "tcpSocket": {"port": readiness_port},
+        "periodSeconds": 1,
+        "timeoutSeconds": 1,
+        "failureThreshold": 2,
+    }
+    return obj
+
+
 def on_node(node: str | None) -> dict[str, Any]:
     """The part of a pod's (or a VM template's) spec that ties it to a node; nothing for ``None``."""
     return {"nodeSelector": {HOSTNAME: node}} if node else {}

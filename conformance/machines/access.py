@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from conformance.evidence import REDACTOR
 from conformance.kube.api import Api
+from conformance.machines.ssh_key import SshKey
 from conformance.machines.virtctl import Virtctl
 from conformance.timeouts import Timeouts
 
@@ -17,6 +18,8 @@ class Credentials:
 
     user: str
     password: str | None = field(default=None, repr=False)
+    key: SshKey = field(default_factory=SshKey.generate, repr=False, compare=False)
+    """Lets the suite in over SSH; made for the run."""
 
     def __post_init__(self) -> None:
         if self.password:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Literal
 
 from conformance.evidence import step
 from conformance.kube.api import Api, Object, Selection
-from conformance.kube.describe import condition
+from conformance.kube.describe import condition, is_true
 from conformance.kube.execute import execute
 from conformance.kube.resources import EVENTS, PODS
-from conformance.kube.waits import Deadline, TimedOut, follow, wait_for_event, wait_gone
+from conformance.kube.waits import Deadline, TimedOut, follow, stays, wait_for_event, wait_gone, wait_until
 from conformance.machines.guest import Guest
 from conformance.machines.parse import ping as parse
 from conformance.machines.pod_networks import PodNetwork, default_interface, default_network, primary_network
@@ -100,6 +101,33 @@ class Pod:
             place = (self.namespace, self.name)
             wait_unless(self.api, PODS, place, _running, _trouble, "pod-running", "phase Running")
 
+    def wait_readiness(self, ready: bool) -> None:
+        """Until its condition Ready is as given; ``TimedOut`` tells its last state."""
+        what = "condition Ready" if ready else "condition Ready gone"
+        with step(f"wait until pod {self} is {'ready' if ready else 'not ready'}"):
+            wait_until(
+                self.api, PODS, self.name, self.namespace, lambda pod: is_true(pod, "Ready") is ready, "pod-ready", what
+            )
+
+    def stays_ready(self) -> None:
+        """``AssertionError`` when its condition Ready goes within the time-out ``pod-stays-ready``."""
+        with step(f"watch pod {self} stay ready"):
+            place = PODS, self.name, self.namespace
+            stays(self.api, *place, lambda pod: is_true(pod, "Ready"), "pod-stays-ready", "condition Ready")
+
+    def fails_again(self, kind: Literal["Readiness", "Liveness"]) -> bool:
+        """Whether a probe of that kind fails once more, by the kubelet's events, within the time-out ``event``."""
+        selection = Selection(self.namespace, fields=f"involvedObject.name={self.name},reason=Unhealthy")
+        deadline = Deadline(self.api.timeouts["event"])
+        before: int | None = None
+        with step(f"wait until the {kind.lower()} probe of pod {self} fails"):
+            for events in follow(self.api, EVENTS, selection, deadline):
+                now = sum(_times(event) for event in events.values() if kind in str(event.get("message", "")))
+                before = now if before is None else before
+                if now > before:
+                    return True
+        return False
+
     def starts_unless(self, reason: str) -> bool:
         """Whether its container starts; ``False`` once an event with that reason came instead."""
         selection = Selection(self.namespace, fields=f"involvedObject.name={self.name}")
@@ -136,6 +164,10 @@ class Pod:
         with step(f"delete pod {self}"):
             self.api.delete(PODS, self.name, self.namespace)
             wait_gone(self.api, PODS, self.name, self.namespace)
+
+
+def _times(event: Object) -> int:
+    return int((event.get("series") or {}).get("count") or event.get("count") or 1)
 
 
 def _running(pod: Object) -> bool:

@@ -168,6 +168,16 @@ class VirtualMachine:
         Raises ``TimedOut`` with its status and the console's last lines, or ``BootFailed``.
         """
         self.wait_running()
+        self._wait_guest()
+
+    def wait_booted(self) -> None:
+        """The same for a VM whose probes may never call it ready: until its VMI is Running, and a login answered."""
+        with step(f"wait until VM {self} has booted"):
+            phase = "vm-running", "phase Running"
+            wait_until(self.api, VMIS, self.name, self.namespace, lambda vmi: phase_of(vmi) == "Running", *phase)
+        self._wait_guest()
+
+    def _wait_guest(self) -> None:
         with step(f"log in to {self}"):
             try:
                 self.console.login()
@@ -310,6 +320,11 @@ class VirtualMachine:
             self._migration_known = uid
             return f"the VM moved from {state.get('sourceNode')} to {state.get('targetNode')}"
         return None
+
+
+def phase_of(vmi: Object) -> str:
+    """``status.phase`` of a VMI; empty while there is none."""
+    return str(vmi.get("status", {}).get("phase", ""))
 
 
 def _addresses(interface: dict[str, Any]) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ import yaml
 
 from conformance.evidence import YAML, attach, step
 from conformance.kube import machine_manifests, manifests, policy_manifests
+from conformance.kube.api import Object
+from conformance.kube.machine_manifests import Nic
 from conformance.kube.resources import CUDNS, NAMESPACES, NETWORK_POLICIES, UDNS
 from conformance.kube.waits import wait_gone
 from conformance.machines.pod import Pod
@@ -129,6 +131,15 @@ class Tenant:
         """A pod for each name, on different nodes as far as there are nodes; not awaited."""
         return [self.pod(name, apart_from="-".join(names)) for name in names]
 
+    def pod_in_charge_of_its_nics(self, name: str, readiness_port: int) -> Pod:
+        """Create a pod that may take its own NICs down, and is ready while it listens on a TCP port; not awaited."""
+        images = self._tenants.images
+        with step(f"create pod {self.namespace}/{name}"):
+            self.api.create(
+                manifests.pod_in_charge_of_its_nics(name, self.namespace, self.run_id, images.pod, readiness_port)
+            )
+        return Pod(self.api, self.namespace, name)
+
     def machine(
         self,
         name: str,
@@ -136,11 +147,15 @@ class Tenant:
         beside: str | None = None,
         addresses: Sequence[str] = (),
         mac: str | None = None,
+        nic: Nic | None = None,
+        probes: Mapping[str, Object] | None = None,
+        network_data: str | None = None,
     ) -> VirtualMachine:
         """Create a VM; not awaited. ``addresses`` and ``mac`` are what it asks for on its network.
 
         VMs that name the same ``apart_from`` group run on different nodes when they start; ``beside`` names the
-        node to run on.
+        node to run on. ``nic`` is how it is connected, by default with the binding of primary networks; ``probes`` are
+        its ``readinessProbe`` and ``livenessProbe``, ``network_data`` is cloud-init's.
         """
         images = self._tenants.images
         machine = self._tenants.machine(self.namespace, name)
@@ -152,10 +167,13 @@ class Tenant:
                 images.guest,
                 machine.credentials.user,
                 machine.credentials.password,
-                nics=[machine_manifests.Nic(binding=images.binding, addresses=tuple(addresses), mac=mac)],
+                nics=[nic or Nic(binding=images.binding, addresses=tuple(addresses), mac=mac)],
                 apart_from=apart_from,
                 node=beside,
                 labels={manifests.MACHINE_LABEL: name},
+                network_data=network_data,
+                authorized_key=machine.credentials.key.public,
+                probes=probes,
             )
         )
         return machine

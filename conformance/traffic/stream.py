@@ -94,9 +94,10 @@ def stream(
     port: int = 5201,
     measured_on: Peer | None = None,
     through: Destination | None = None,
+    drain: str = "stream-drain",
 ) -> Iterator[Stream]:
     """Hold a session open while the block runs; ``through`` is where the client finds the server, if not at its own
-    address.
+    address. ``drain`` names how long its last lines are waited for afterwards.
 
     Raises ``StreamFailed`` when the session does not start, and afterwards when it carried nothing.
     """
@@ -120,7 +121,7 @@ def stream(
             except BaseException:
                 _keep_evidence(running, ends, token)
                 raise
-            records = _finish(ends, token)
+            records = _finish(ends, token, drain)
             stayed = [peer for peer in ends if peer.migration_uid == moves[peer]] or list(ends)
             counting = measured_on or max(stayed, key=lambda peer: records[str(peer)].longest_silence)
             running.conclude(records, str(counting))
@@ -155,13 +156,13 @@ def _wait_started(route: str, ends: dict[Peer, Background]) -> None:
             )
 
 
-def _finish(ends: dict[Peer, Background], token: str) -> dict[str, Arrivals]:
+def _finish(ends: dict[Peer, Background], token: str, drain: str) -> dict[str, Arrivals]:
     """Ask both sides to stop, wait until the last lines have arrived, and read both records."""
     for end in ends.values():
         end.guest.must(f": > {end.folder}/stop", idempotent=True)
     records = {}
     for peer, end in ends.items():
-        seconds = end.guest.timeouts["stream-drain"]
+        seconds = end.guest.timeouts[drain]
         seen = "grep -q -e ' end ' -e ' closed' received"
         loop = f"cd {end.folder}; i=0; until {seen} || [ $i -gt {int(seconds * 5)} ]; do i=$((i+1)); sleep 0.2; done"
         look = "read -r now rest </proc/uptime; cat received; echo $now looked"

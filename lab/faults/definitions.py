@@ -21,11 +21,13 @@ THEMES = (
     "isolation",
     "layer3",
     "lifecycle",
+    "masquerade",
     "migration",
     "networks",
     "paths",
     "policies",
     "services",
+    "way_in",
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from lab.virtctl import access, console
+from lab.virtctl import access, console, forward, ssh
 from lab.virtctl.api import SUBRESOURCES, Api, Refused
 
 _VERSION = "v1.8.0+lab"
@@ -47,9 +47,28 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("console", parents=[shared], help="connect to the serial console of a VMI")
     command.add_argument("name", help="name of the VMI")
     command.add_argument("--timeout", type=float, default=5, help="minutes to wait for the VMI")
+    command = commands.add_parser("port-forward", parents=[shared], help="forward a local port to a VM or VMI")
+    command.add_argument("target", help="kind/name[/namespace]")
+    command.add_argument("port", help="[tcp/]local[:remote]")
+    command.add_argument(
+        "--stdio", type=_truth, nargs="?", const=True, default=False, help="join standard in- and output"
+    )
+    command.add_argument("--address", default="127.0.0.1", help="local address to listen on")
+    command = commands.add_parser("ssh", parents=[shared], help="log in to a VM or VMI")
+    command.add_argument("target", help="[user@]kind/name[/namespace]")
+    command.add_argument("-l", "--username", help="user to log in as")
+    command.add_argument("-i", "--identity-file", help="file of the private key")
+    command.add_argument("-c", "--command", dest="remote", help="command to run there")
+    command.add_argument("-p", "--port", type=int, default=22, help="port of the VM")
+    command.add_argument("-t", "--local-ssh-opts", action="append", default=[], help="options of the local ssh client")
+    command.add_argument("--known-hosts", help="for virtctl's own client, which is no more")
     command = commands.add_parser("version", parents=[shared], help="print the versions of client and server")
     command.add_argument("-c", "--client", action="store_true", help="the client's only")
     return main
+
+
+def _truth(text: str) -> bool:
+    return text.lower() in ("true", "t", "1")
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -67,6 +86,9 @@ async def run(options: argparse.Namespace) -> None:
             print(f"Server Version: {_info(await api.call('GET', f'/apis/{preferred}/version'))}")
         elif options.command == "console":
             await console.run(api, options.name, options.timeout)
+        elif options.command == "port-forward":
+            target = forward.Target.read(options.target, api.access.namespace)
+            await forward.run(api, target, options.port, options.stdio, options.address)
         elif options.command in ("pause", "unpause"):
             await _pause(api, options)
         else:
@@ -109,6 +131,14 @@ async def _put(api: Api, path: str, body: dict[str, Any], complaint: str) -> Non
         raise Refused(refused.code, f"{complaint} {refused}") from refused
 
 
+def _ssh(options: argparse.Namespace) -> int:
+    user, _, target = options.target.rpartition("@")
+    place = getattr(options, "namespace", None)
+    opened = access.load(getattr(options, "kubeconfig", None), getattr(options, "context", None), place)
+    login = ssh.Login(forward.Target.read(target, opened.namespace), user or options.username, options.port)
+    return ssh.run(login, options.identity_file, options.local_ssh_opts, options.remote)
+
+
 def _info(version: dict[str, Any]) -> str:
     # The form in which virtctl prints versions, which those who read it rely on.
     fields = ", ".join(f'{name[0].upper()}{name[1:]}:"{version.get(name, "")}"' for name in _INFO)
@@ -119,6 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit status."""
     options = parser().parse_args(arguments)
     try:
+        if options.command == "ssh":
+            return _ssh(options)
         asyncio.run(run(options))
     except (Refused, access.Unusable) as error:
         print(error, file=sys.stderr)

@@ -61,8 +61,10 @@ async def launch(
     hidden = [nic.masquerade for nic in nics if nic.masquerade is not None]
     for behind in hidden:
         await masquerade.lay(sandbox.netns, behind)
-        rules = context.faults.decide("machine.masquerade", masquerade.rules(behind), masquerade=behind, **facts)
-        await plumbing.filter_frames(sandbox.netns, rules)
+        seen = {"masquerade": behind, "incoming": incoming, **facts}
+        translation = context.faults.decide("machine.masquerade", masquerade.rules(behind), **seen)
+        await plumbing.filter_frames(sandbox.netns, translation)
+    context.faults.decide("machine.laid", None, nics=nics, **facts)
     beside = tuple(other for other in context.sandboxes if other is not sandbox)
     rules = context.faults.decide("machine.filter", "", nics=nics, incoming=incoming, beside=beside, **facts)
     if rules:
