@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.fabric.model import Allow, Filter, Layer2, PortRange
+from lab.fabric.model import DEFAULT_NETWORK, Allow, Filter, Layer2, PortRange, default_network
 
 pytestmark = pytest.mark.lab
 NETWORK = "ns_filtered"
@@ -88,3 +88,23 @@ def test_a_filter_that_changes_leaves_nothing_of_what_it_was(bench, trio, filter
     assert far.reaches(own.ip)
     assert not near.reaches(own.ip)
     assert near.asks(own, "tcp") == ""
+
+
+def test_a_locked_port_lets_pass_what_is_opened_and_what_its_node_asks(bench):
+    bench.run(bench.northbound.ensure_layer3(default_network(bench.config)))
+    subnets = [bench.config.node(node).host_subnet for node in ("worker-1", "worker-2")]
+    locked, plain = (
+        bench.workload(DEFAULT_NETWORK, node, subnet.replace(".0/24", ".77"), **more)
+        for node, subnet, more in zip(("worker-1", "worker-2"), subnets, ({"locked": True}, {}), strict=True)
+    )
+    for workload, subnet in zip((locked, plain), subnets, strict=True):
+        workload.run("ip", "route", "add", "default", "via", subnet.replace(".0/24", ".1"))
+    bench.run(bench.northbound.sync())
+    assert not plain.reaches(locked.ip)
+    assert not locked.reaches(plain.ip)
+    opened = Filter("opened", DEFAULT_NETWORK, (locked.port,), ingress=(Allow(ports=(PortRange("tcp", 5000),)),))
+    bench.run(bench.northbound.ensure_filter(opened))
+    bench.run(bench.northbound.sync())
+    assert plain.asks(locked, "tcp") == f"{locked.ip} answers"
+    assert not plain.reaches(locked.ip)
+    bench.run(bench.northbound.delete_filter("opened"))

@@ -2,7 +2,8 @@
 
 ``user_networks`` turns UDNs and CUDNs into attachments (NADs), ``registry`` turns attachments into networks of the
 fabric, ``pods`` gives pods their addresses and ports, ``claims`` and ``webhook`` keep the addresses of machines,
-``mirror`` and ``balancers`` put services on the networks of their namespaces, ``policies`` filters what passes.
+``mirror`` and ``balancers`` put services on the networks of their namespaces, ``policies`` filters what passes;
+``open_ports`` lets in what pods of primary networks offer on the default one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from lab.controllers.networks.claims import Claims
 from lab.controllers.networks.definition import attachment_of
 from lab.controllers.networks.leases import Leases
 from lab.controllers.networks.mirror import EndpointSliceMirror
+from lab.controllers.networks.open_ports import OpenPorts
 from lab.controllers.networks.pods import PodNetworks
 from lab.controllers.networks.policies import Policies
 from lab.controllers.networks.registry import Registry
@@ -52,6 +54,7 @@ async def build(context: Context) -> Sequence[Controller]:
         EndpointSliceMirror(context, registry).controller,
         ServiceBalancers(context, registry, northbound).controller,
         policies.controller,
+        OpenPorts(context, northbound).controller,
     ]
 
 
