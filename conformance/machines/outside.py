@@ -49,6 +49,7 @@ class OutsideHost:
     migration_uid = ""
 
     def __init__(self, program: str, towards: str, timeouts: Timeouts) -> None:
+        self.program = program
         self._towards = towards
         self.guest = Guest(ProgramShell("the outside host", program), timeouts)
 

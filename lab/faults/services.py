@@ -37,6 +37,20 @@ def _none(backends: tuple[str, ...], service: str, **_: object) -> tuple[str, ..
     return () if _ours(service) else backends
 
 
+NO_SSH = fault(
+    "service-loses-ssh",
+    "services lead nowhere at the port of SSH",
+    "services/ssh-through-service",
+    message=r"ssh the outside host .*-> service \S+ at node \S+ .*: \S+ not reached",
+    run_options=SOON,
+)
+
+
+@NO_SSH.at("services.backends")
+def _none_for_ssh(backends: tuple[str, ...], service: str, **_: object) -> tuple[str, ...]:
+    return tuple(backend for backend in backends if not (_ours(service) and backend.endswith(":22")))
+
+
 NO_UDP = fault(
     "service-forgets-udp",
     "services are balanced by TCP alone",

@@ -7,6 +7,7 @@ import pytest
 from conformance.kube.manifests import GROUP_LABEL, MACHINE_LABEL, service_port
 from conformance.side_by_side import side_by_side
 from conformance.tenancy.tenant import PORTS
+from fixtures.plain import SSH
 
 STREAM_PORT, STREAM_TARGET = 8201, 5201
 
@@ -63,3 +64,10 @@ def balanced(served):
 def bare(tenants):
     """A namespace of the default network with nothing in it."""
     return tenants.without_label("bare")
+
+
+@pytest.fixture(scope="package")
+def login(served):
+    """A service that exposes the SSH server of the first VM."""
+    name = served.any().name
+    return served.tenant.service("login", {MACHINE_LABEL: name}, (service_port(SSH, SSH),), type="NodePort")
