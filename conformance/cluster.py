@@ -8,7 +8,7 @@ from functools import cached_property
 from conformance.context import RunContext
 from conformance.features.sight import node_addresses
 from conformance.kube.api import Api
-from conformance.kube.resources import CONFIG_MAPS, NODES, SERVICES
+from conformance.kube.resources import CONFIG_MAPS, KUBEVIRTS, NODES, SERVICES
 from conformance.machines.access import Access, Credentials
 from conformance.machines.virtctl import Virtctl
 from conformance.verdicts import Blocked
@@ -49,6 +49,12 @@ class Cluster:
     def authority(self, namespace: str) -> str:
         """The certificates (PEM) by which workloads of a namespace recognise the API server."""
         return str(self.api.get(CONFIG_MAPS, "kube-root-ca.crt", namespace)["data"]["ca.crt"])
+
+    @cached_property
+    def binding_plugins(self) -> list[str]:
+        """Names of the network binding plugins that are registered with KubeVirt."""
+        found = [kubevirt.get("spec", {}).get("configuration") or {} for kubevirt in self.api.list(KUBEVIRTS)]
+        return sorted({name for each in found for name in (each.get("network") or {}).get("binding") or {}})
 
     @cached_property
     def dns_address(self) -> str:

@@ -34,10 +34,12 @@ class Nic:
     mac: str | None = None
     addresses: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    plugin: bool = False
+    """The binding is a registered plugin's, also where KubeVirt has one of that name itself."""
 
     def interface(self) -> Object:
         """The entry of ``domain.devices.interfaces``."""
-        core = CORE_BINDINGS.get(self.binding)
+        core = None if self.plugin else CORE_BINDINGS.get(self.binding)
         entry: Object = {"name": self.name, **({core: {}} if core else {"binding": {"name": self.binding}})}
         if self.mac:
             entry["macAddress"] = self.mac

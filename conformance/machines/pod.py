@@ -64,6 +64,11 @@ class Pod:
         return str(self.read()["status"]["podIP"])
 
     @property
+    def pod_ips(self) -> list[str]:
+        """``status.podIPs``: the same, of each family."""
+        return [str(entry["ip"]) for entry in self.read()["status"].get("podIPs") or []]
+
+    @property
     def address(self) -> str:
         """Where others of its network reach it: on its primary network, without one on the default network."""
         network = self.primary_network or self.default_network

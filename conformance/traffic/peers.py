@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from conformance.machines.guest import Guest
@@ -29,6 +30,32 @@ class Peer(Place, Protocol):
     @property
     def guest(self) -> Guest:
         """Its guest."""
+
+
+@dataclass(frozen=True)
+class At:
+    """A peer at another of its addresses."""
+
+    peer: Peer
+    address: str
+
+    def __str__(self) -> str:
+        return str(self.peer)
+
+    @property
+    def node(self) -> str:
+        """Name of the node that it runs on."""
+        return self.peer.node
+
+    @property
+    def migration_uid(self) -> str:
+        """Changes when it moves; else it stays the same."""
+        return self.peer.migration_uid
+
+    @property
+    def guest(self) -> Guest:
+        """Its guest."""
+        return self.peer.guest
 
 
 def line(protocol: str, client: Place, server: Place, port: int | None) -> str:

@@ -2,8 +2,10 @@
 
 import pytest
 
+from conformance.kube.machine_manifests import Nic, asking
 from conformance.side_by_side import side_by_side
 from conformance.tenancy import all_ready
+from fixtures.plain import SSH
 
 
 @pytest.fixture(scope="package")
@@ -37,6 +39,13 @@ def running(pods):
     """The pods, once all of them run."""
     side_by_side([pod.wait_running for pod in pods])
     return pods
+
+
+@pytest.fixture(scope="package")
+def passt(red, cluster):
+    """A VM on the red network by passt, its probes asking its SSH server; not awaited."""
+    plugin = "passt" in cluster.binding_plugins
+    return red.tenant.machine("vm-passt", nic=Nic(binding="passt", plugin=plugin), probes=asking(SSH))
 
 
 @pytest.fixture(scope="package", autouse=True)

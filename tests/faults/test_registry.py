@@ -11,7 +11,9 @@ from lab.faults import definitions, registry, seams
 
 ALL = definitions.all_faults()
 #: Profiles whose every requirement with a test has a fault that it is proved to catch.
-PROVED = ("udn-api", "primary-l2", "persistence", "primary-cudn", "primary-l3")
+PROVED = ("udn-api", "primary-l2", "persistence", "primary-cudn", "primary-l3", "default-network")
+#: Features that the lab has not: what needs them is not applicable there, and cannot be broken.
+LACKING = {"passt", "ipv6", "jumbo-frames"}
 
 
 @pytest.mark.parametrize("fault", ALL, ids=lambda fault: fault.name)
@@ -28,7 +30,9 @@ def test_it_does_something(fault):
 
 def test_every_requirement_with_a_test_has_a_fault():
     index = scan(suites_folder(), catalog())
-    tested = {id for id in catalog().ids if index.of(id) and id.partition("/")[0] in PROVED}
+    known = catalog()
+    tested = {id for id in known.ids if index.of(id) and id.partition("/")[0] in PROVED}
+    tested -= {id for id in tested if LACKING & set(known[id].needs)}
     assert tested - {id for fault in ALL for id in fault.breaks} == set()
 
 
