@@ -58,7 +58,7 @@ async def run(api: Api, target: Target, ports: str, stdio: bool, address: str) -
         raise Refused(0, f"port must be [tcp/]local[:remote], not {ports!r}")
     local, remote = int(found[1]), int(found[2] or found[1])
     if stdio:
-        await _join_stdio(await _open(api, target, remote))
+        await _join_stdio(await streams.connect(api, target.path(remote)))
         return
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

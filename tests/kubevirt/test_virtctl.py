@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -215,3 +216,33 @@ def test_a_console_of_a_failed_instance_is_refused(run: Run, virtctl: Virtctl, o
     result = call(*virtctl, *options, "console", name)
     assert result.returncode == 1
     assert "VMI is in failed status" in result.stderr
+
+
+def test_a_port_is_forwarded_to_standard_in_and_output(run: Run, virtctl: Virtctl, options: Virtctl) -> None:
+    name = name_for(virtctl, "forwarded")
+    make_running(run, name)  # its address is the loopback's: see Nodes
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        with subprocess.Popen(
+            [*virtctl, *options, "port-forward", "--stdio=true", f"vmi/{name}", port],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as forward:
+            assert forward.stdin is not None
+            assert forward.stdout is not None
+            connection, _ = server.accept()
+            with connection:
+                forward.stdin.write(b"there")
+                forward.stdin.flush()
+                assert connection.recv(5) == b"there"
+                connection.sendall(b"back")
+                assert forward.stdout.read(4) == b"back"
+            forward.wait(TIMEOUT)
+
+
+def test_a_port_that_nobody_listens_on_is_told(run: Run, virtctl: Virtctl, options: Virtctl) -> None:
+    name = name_for(virtctl, "silent")
+    make_running(run, name)
+    result = call(*virtctl, *options, "port-forward", "--stdio=true", f"vmi/{name}", "1")
+    assert result.returncode == 1
+    assert "dialing VM: dial tcp 127.0.0.1:1: connect: connection refused" in result.stderr

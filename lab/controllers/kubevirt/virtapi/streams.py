@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -70,9 +71,8 @@ class Streams:
             try:
                 connection = await dial.connect(netns, protocol, address, port)
             except OSError as error:
-                why = (
-                    "i/o timeout" if isinstance(error, TimeoutError) else f"connect: {error.strerror or error}".lower()
-                )
+                reason = os.strerror(error.errno) if error.errno else str(error)
+                why = "i/o timeout" if isinstance(error, TimeoutError) else f"connect: {reason.lower()}"
                 raise internal(f"dialing VM: dial {protocol} {address}:{port}: {why}") from error
             near = await _upgraded(request, heartbeat=_PINGS_EVERY)
             try:
