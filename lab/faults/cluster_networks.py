@@ -37,7 +37,6 @@ EVERYWHERE = fault(
     "cluster-network-in-every-labelled-namespace",
     "a cluster network comes to every namespace that has the label, whatever it selects",
     "udn-api/cudn-nad-in-each-namespace",
-    "udn-api/cudn-selector-operators",
     message=MEMBERS,
     run_options=SHORT_WAIT,
 )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from conformance.kube.manifests import on_node
 from conformance.side_by_side import side_by_side
 
 
@@ -13,8 +14,9 @@ def home(tenants):
 
 @pytest.fixture(scope="package")
 def residents(home):
-    """Two pods on each of two nodes."""
-    return ready([*home.pods_apart("one", "two"), *home.pods_apart("three", "four")])
+    """Two pods on each of two nodes: one on each, then one beside each."""
+    first = ready(home.pods_apart("one", "two"))
+    return ready([*first, *(home.pod(f"beside-{pod.name}", **on_node(pod.node)) for pod in first)])
 
 
 @pytest.fixture(scope="package")

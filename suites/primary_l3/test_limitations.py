@@ -6,6 +6,7 @@ import pytest
 
 from conformance import verifies
 from conformance.kube.errors import refusal_of
+from conformance.kube.manifests import on_node
 from conformance.tenancy import Subnet
 from conformance.verdicts import Lifted
 
@@ -18,6 +19,13 @@ def speaking_as(machine, address, length):
     return nullcontext() if address in guest.nic().addresses else guest.also_having(address, length)
 
 
+def observer_at(tenant, node):
+    """A pod on that node: its address shows the node's segment."""
+    pod = tenant.pod(f"at-{node.partition('.')[0]}", **on_node(node))
+    pod.wait_running()
+    return pod
+
+
 def answers(client, machine, address):
     """Whether the machine itself is pinged by an address."""
     before = machine.guest.counters()["Icmp.InEchos"]
@@ -25,27 +33,23 @@ def answers(client, machine, address):
 
 
 @verifies("primary-l3/address-changes-on-migration")
-def test_a_vm_gets_another_address_on_another_node(home, residents, mover):
-    observers, length = {pod.node: pod for pod in residents}, home.network.host_subnet
-    before, source = mover.address, mover.node
-    assert before in Subnet.around(observers[source].address, length), (
-        f"{mover} has {before}, not of {source}'s segment"
-    )
+def test_a_vm_gets_another_address_on_another_node(home, mover):
+    length, before = home.network.host_subnet, mover.address
+    source = observer_at(home, mover.node)
+    assert before in Subnet.around(source.address, length), f"{mover} has {before}, not of the segment of {source}"
 
     with speaking_as(mover, before, length):
-        observers[source].guest.must_reach_address(before)
+        source.guest.must_reach_address(before)
         move = mover.migrate()
-        after = mover.address
-        reached = [pod for pod in residents if answers(pod, mover, before)]
-        if reached:
-            raise Lifted(f"{mover} kept {before} on {move.target}: {reached[0]} on {reached[0].node} reaches it")
+        target, after = observer_at(home, move.target), mover.address
+        for observer in (source, target):
+            if answers(observer, mover, before):
+                raise Lifted(f"{mover} kept {before} on {move.target}: {observer} on {observer.node} reaches it")
     assert after != before, f"{mover} still reports {before} on {move.target}, but nobody reaches it there"
-    assert after in Subnet.around(observers[move.target].address, length), (
-        f"{mover} has {after}, not of {move.target}'s segment"
-    )
+    assert after in Subnet.around(target.address, length), f"{mover} has {after}, not of the segment of {target}"
 
     with mover.guest.with_mac(mover.mac), speaking_as(mover, after, length):
-        observers[move.target].guest.must_reach_address(after)
+        target.guest.must_reach_address(after)
 
 
 @verifies("primary-l3/no-persistent-ips")
