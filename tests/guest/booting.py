@@ -16,6 +16,7 @@ from lab.guest import image
 from lab.nodes.machines.acceleration import accelerator
 from lab.nodes.machines.cloud_init import CloudInit, write_disk
 from lab.nodes.machines.command import Lines, MachineSpec, arguments
+from lab.nodes.machines.memory import Memory
 
 UUID = "6a1a24a1-4061-4607-8bf4-a3963d0c5895"
 PATIENCE = 180  # seconds: for a machine that has much else to do
@@ -69,7 +70,8 @@ def booted(folder: Path, cloud_init: CloudInit | None = None, network: bool = Tr
     spec = MachineSpec("guest", UUID, 96, 1, (), disk)
     monitor, monitor_theirs = socket.socketpair()
     serial, serial_theirs = socket.socketpair()
-    descriptors = (monitor_theirs.fileno(), serial_theirs.fileno())
+    memory = Memory.new(spec.memory)
+    descriptors = (monitor_theirs.fileno(), serial_theirs.fileno(), memory.descriptor)
     argv = arguments(spec, built, asyncio.run(accelerator(built)), Lines(*descriptors))
     with monitor, serial, monitor_theirs, serial_theirs:
         process = subprocess.Popen([*argv, *(NETWORK if network else ())], pass_fds=descriptors)
@@ -78,3 +80,4 @@ def booted(folder: Path, cloud_init: CloudInit | None = None, network: bool = Tr
         finally:
             process.kill()
             process.wait()
+            memory.let_go()

@@ -13,7 +13,7 @@ import pytest
 from lab.guest import image
 from lab.nodes.machines import migration, saved_state
 from lab.nodes.machines.acceleration import accelerator
-from lab.nodes.machines.command import ARRIVAL
+from lab.nodes.machines.command import arrival
 from lab.nodes.machines.machine import Machine
 from lab.nodes.machines.migration import Listener
 from lab.nodes.machines.monitor import MachineError
@@ -79,7 +79,7 @@ def test_it_moves_like_any_other(run: Run, tmp_path: Path) -> None:
     async def move() -> None:
         async with sibling(0, tmp_path / "source") as (machine, shell):
             before = await shell.run(BOOT_ID)
-            target = await stage.start(1, tmp_path / "target", ARRIVAL)
+            target = await stage.start(1, tmp_path / "target", arrival(machine.memory()))
             listener = Listener.open(tmp_path / "stream.sock")
             try:
                 await migration.prepare_target(target)

@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.guest.image import GuestImage
 from lab.nodes.machines.acceleration import Accelerator
+from lab.nodes.machines.memory import Memory
 
 QEMU = "qemu-system-x86_64"
 CHECKPOINT = "checkpoint"
@@ -56,10 +57,11 @@ class MachineSpec:
 
 @dataclass(frozen=True)
 class Lines:
-    """Descriptors of the connected sockets that a machine is born with."""
+    """Descriptors that a machine is born with: two connected sockets, and its memory."""
 
     monitor: int
     serial: int
+    memory: int
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,23 @@ class Beginning:
     """How a machine's life begins.
 
     ``incoming``: it waits for the state of another. ``halted``: its processors stand still until it is resumed.
-    ``memory``: the file that its memory is read from, and if it ``keeps`` it, written to as well. ``parts``: the
-    devices that it has at first; None: its own disk and NICs. ``words``: more on the kernel's line.
+    ``memory``: what it goes on with; None: memory of its own. ``parts``: the devices that it has at first; None: its
+    own disk and NICs. ``words``: more on the kernel's line.
     """
 
     incoming: bool = False
     halted: bool = False
-    memory: Path | None = None
-    keeps: bool = False
+    memory: Memory | None = None
     parts: tuple[Part, ...] | None = None
     words: tuple[str, ...] = ()
 
 
 COLD_BOOT = Beginning()
-ARRIVAL = Beginning(incoming=True)
+
+
+def arrival(memory: Memory) -> Beginning:
+    """That of a guest which comes from another machine, whose memory this is."""
+    return Beginning(incoming=True, memory=memory)
 
 
 def arguments(
@@ -99,7 +104,7 @@ def arguments(
     argv = [QEMU, "-name", f"guest={spec.name},debug-threads=on", "-uuid", spec.uuid]
     argv += ["-nodefaults", "-no-user-config", "-display", "none", "-M", _BOARD, "-bios", "qboot.rom"]
     argv += [*accelerator.arguments, "-m", str(spec.memory), "-smp", str(spec.processors)]
-    argv += ["-object", json.dumps(_memory(spec, beginning))]
+    argv += ["-object", json.dumps(_memory(spec, lines))]
     argv += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs)]
     argv += ["-append", " ".join([_KERNEL_LINE, *beginning.words])]
     argv += ["-chardev", f"socket,id=monitor,fd={lines.monitor}", "-mon", "chardev=monitor,mode=control"]
@@ -148,9 +153,6 @@ REHEARSAL = tuple(
 the room when they are taken away."""
 
 
-def _memory(spec: MachineSpec, beginning: Beginning) -> Device:
-    size = spec.memory << 20
-    if beginning.memory is None:
-        return {"qom-type": "memory-backend-ram", "id": "ram", "size": size}
-    file = {"mem-path": str(beginning.memory), "share": beginning.keeps}
-    return {"qom-type": "memory-backend-file", "id": "ram", "size": size, **file}
+def _memory(spec: MachineSpec, lines: Lines) -> Device:
+    place = {"mem-path": f"/proc/self/fd/{lines.memory}", "share": True}
+    return {"qom-type": "memory-backend-file", "id": "ram", "size": spec.memory << 20, **place}

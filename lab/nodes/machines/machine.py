@@ -18,6 +18,7 @@ from lab.nodes.machines import command
 from lab.nodes.machines.acceleration import Accelerator
 from lab.nodes.machines.command import COLD_BOOT, Beginning, Lines, MachineSpec
 from lab.nodes.machines.console import ConsoleHub
+from lab.nodes.machines.memory import Memory
 from lab.nodes.machines.monitor import MachineError, Monitor
 
 _LOG = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Machine:
         self.resets = 0
         """How often the guest was reset: reboots from inside, mostly."""
         self._process = process
+        self._memory = -1
         self._shutdown: str | None = None
         self._ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,15 +69,20 @@ class Machine:
 
     @classmethod
     async def start(cls, spec: MachineSpec, host: Host, beginning: Beginning = COLD_BOOT) -> Machine:
-        """Start QEMU; :class:`MachineError` says why it did not."""
+        """Start QEMU, which takes over the memory; :class:`MachineError` says why it did not."""
         host.folder.mkdir(parents=True, exist_ok=True)
         monitor, monitor_theirs = socket.socketpair()
         serial, serial_theirs = socket.socketpair()
-        with monitor_theirs, serial_theirs:
-            lines = Lines(monitor_theirs.fileno(), serial_theirs.fileno())
-            argv = command.arguments(spec, host.image, host.accelerator, lines, beginning)
-            process = await _spawn(argv, host, lines)
+        memory = beginning.memory or Memory.new(spec.memory)
+        try:
+            with monitor_theirs, serial_theirs:
+                lines = Lines(monitor_theirs.fileno(), serial_theirs.fileno(), memory.descriptor)
+                argv = command.arguments(spec, host.image, host.accelerator, lines, beginning)
+                process = await _spawn(argv, host, lines)
+        finally:
+            memory.let_go()
         machine = cls(spec, host, process)
+        machine._memory = memory.descriptor
         machine.console = ConsoleHub(serial, host.folder / "console.log")
         machine.console.start()
         machine._tasks.append(asyncio.create_task(machine._wait()))
@@ -93,6 +100,15 @@ class Machine:
     def accompany(self, *companions: asyncio.subprocess.Process) -> None:
         """Have processes end with the machine."""
         self._companions.extend(companions)
+
+    @property
+    def holds_memory(self) -> tuple[int, int]:
+        """Where the guest's memory is: QEMU's process id, and the descriptor there."""
+        return self.pid, self._memory
+
+    def memory(self) -> Memory:
+        """The guest's memory, for a machine that it moves to; :class:`MachineError` when QEMU is gone."""
+        return Memory.held_by(*self.holds_memory)
 
     @property
     def pid(self) -> int:
@@ -216,7 +232,7 @@ async def _spawn(argv: list[str], host: Host, lines: Lines) -> asyncio.subproces
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(lines.monitor, lines.serial),
+                pass_fds=(lines.monitor, lines.serial, lines.memory),
                 cwd=host.folder,
                 env={**os.environ, "LC_ALL": "C"},
                 start_new_session=True,

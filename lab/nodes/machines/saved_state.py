@@ -1,10 +1,10 @@
 """Instant start: a guest booted once, up to where it would look for its disk and NICs, and saved; others start there.
 
 The guest stops at its checkpoint (``/etc/init.d/rcS``), its memory goes to a file and the rest of its state beside it.
-A machine that starts from there maps the file, page by page and only when it writes as its own, reads the rest, is
-given its disk and NICs by hot-plug, and is told on its serial line how many there are, and the time. Then it goes on as
-any guest does: reads its cloud-init disk, asks for its address. What siblings would have in common is mended: the clock
-is set, and the random numbers are seeded anew by the processor.
+A machine that starts from there is given a copy of the memory, reads the rest, gets its disk and NICs by hot-plug, and
+is told on its serial line how many there are, and the time. Then it goes on as any guest does: reads its cloud-init
+disk, asks for its address. What siblings would have in common is mended: the clock is set, and the random numbers are
+seeded anew by the processor.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from lab.nodes.machines import command, migration
 from lab.nodes.machines.acceleration import Accelerator
 from lab.nodes.machines.command import CHECKPOINT, REHEARSAL, Beginning, Lines, MachineSpec
 from lab.nodes.machines.machine import Host, Machine
+from lab.nodes.machines.memory import Memory
 from lab.nodes.machines.monitor import MachineError
 
 _LOG = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ _NOBODY = "00000000-0000-0000-0000-000000000000"
 _BOOT_LIMIT = 60.0  # seconds to the checkpoint, on a machine that has much else to do
 _LOAD_LIMIT = 30.0
 _STREAM = "state"
-# Memory stays where it is, in the file: only the devices' state goes through the stream.
+# Memory stays where it is: only the devices' state goes through the stream.
 _CAPABILITIES = {"events": True, "x-ignore-shared": True}
 
 
@@ -70,7 +71,7 @@ class SavedStates:
 
     async def _key(self, spec: MachineSpec) -> str:
         beginning = Beginning(parts=REHEARSAL, words=(CHECKPOINT,))
-        argv = command.arguments(spec, self._image, self._accelerator, Lines(0, 0), beginning)
+        argv = command.arguments(spec, self._image, self._accelerator, Lines(0, 0, 0), beginning)
         program = shutil.which(command.QEMU)
         stamp = os.stat(program).st_mtime_ns if program else 0
         return hashlib.sha256(json.dumps([argv, stamp]).encode()).hexdigest()[:12]
@@ -79,12 +80,12 @@ class SavedStates:
         draft = Path(tempfile.mkdtemp(prefix="saved-draft-", dir=folder.parent))
         try:
             saved = _in(draft)
-            beginning = Beginning(memory=saved.memory, keeps=True, parts=REHEARSAL, words=(CHECKPOINT,))
+            beginning = Beginning(parts=REHEARSAL, words=(CHECKPOINT,))
             machine = await Machine.start(spec, Host(self._image, self._accelerator, None, draft), beginning)
             try:
                 await _checkpoint(machine)
                 await _unplug(machine)
-                await _save(machine, saved.devices)
+                await _save(machine, saved)
             finally:
                 await machine.kill()
             os.rename(draft, folder)
@@ -97,7 +98,8 @@ class SavedStates:
 
 async def start(spec: MachineSpec, host: Host, saved: SavedState) -> Machine:
     """A machine that goes on from a saved state, its disk and NICs plugged; :class:`MachineError` says why not."""
-    machine = await Machine.start(spec, host, Beginning(incoming=True, halted=True, memory=saved.memory, parts=()))
+    memory = await asyncio.to_thread(Memory.copied, saved.memory)
+    machine = await Machine.start(spec, host, Beginning(incoming=True, halted=True, memory=memory, parts=()))
     try:
         async with asyncio.timeout(_LOAD_LIMIT):
             await _load(machine, saved.devices)
@@ -140,14 +142,19 @@ async def _checkpoint(machine: Machine) -> None:
         console.detach()
 
 
-async def _save(machine: Machine, devices: Path) -> None:
+async def _save(machine: Machine, saved: SavedState) -> None:
     await machine.pause()
     await _set_up(machine)
-    with devices.open("wb") as file:
+    with saved.devices.open("wb") as file:
         await machine.monitor.pass_descriptor(_STREAM, file.fileno())
         async with machine.monitor.events("MIGRATION") as events:
             await machine.monitor.execute("migrate", uri=f"fd:{_STREAM}")
             await migration.await_end(machine, events, _BOOT_LIMIT)
+    memory = machine.memory()
+    try:
+        await asyncio.to_thread(memory.save, saved.memory)
+    finally:
+        memory.let_go()
     await machine.quit()
 
 
@@ -171,8 +178,6 @@ async def _load(machine: Machine, devices: Path) -> None:
         await machine.monitor.pass_descriptor(_STREAM, file.fileno())
         await machine.monitor.execute("migrate-incoming", uri=f"fd:{_STREAM}")
         await migration.arrived(machine)
-    # A live migration of this machine takes its memory along.
-    await migration.set_capabilities(machine, {"x-ignore-shared": False})
 
 
 async def _plug(machine: Machine) -> None:

@@ -20,7 +20,7 @@ from lab.nodes.machines.monitor import MachineError
 from lab.nodes.virt_handler import status
 from lab.nodes.virt_handler.describe import Attachment, CannotRun
 from lab.nodes.virt_handler.instance import Instance
-from lab.nodes.virt_handler.launch import Workshop, launch
+from lab.nodes.virt_handler.launch import Workshop, launch, lives_here
 from lab.nodes.virt_handler.moving import Arrival, Departure
 
 Object = dict[str, Any]
@@ -130,6 +130,7 @@ class Guest:
             await self._begin(self._machine, nics)
 
     async def _begin(self, machine: Machine, nics: tuple[Attachment, ...]) -> None:
+        lives_here(machine)
         ended = asyncio.create_task(machine.ended())
         known = asyncio.create_task(self.instance.wait_for(_handed_over))
         await asyncio.wait({ended, known}, return_when=asyncio.FIRST_COMPLETED)

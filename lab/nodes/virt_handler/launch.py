@@ -14,8 +14,10 @@ from lab.nodes.context import NodeContext
 from lab.nodes.machines import masquerade, plumbing, saved_state
 from lab.nodes.machines.acceleration import Accelerator
 from lab.nodes.machines.cloud_init import write_disk
-from lab.nodes.machines.command import ARRIVAL, MachineSpec
+from lab.nodes.machines.command import MachineSpec, arrival
 from lab.nodes.machines.machine import Host, Machine
+from lab.nodes.machines.memory import Memory
+from lab.nodes.machines.monitor import MachineError
 from lab.nodes.machines.saved_state import SavedStates
 from lab.nodes.sandbox import Sandbox
 from lab.nodes.virt_handler import describe
@@ -23,6 +25,8 @@ from lab.nodes.virt_handler.describe import Attachment, CannotRun
 from lab.resources import SECRETS
 
 Object = dict[str, Any]
+
+_MEMORY = "memory"
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ async def launch(
     try:
         if not incoming:
             await asyncio.sleep(context.config.conduct.pace.boot)
-        machine = await _start(spec, host, workshop, incoming)
+        machine = await _start(spec, host, workshop, _memory_at(folder.parent) if incoming else None)
     except BaseException:
         for server in servers:
             server.kill()
@@ -84,9 +88,25 @@ async def launch(
     return machine, nics
 
 
-async def _start(spec: MachineSpec, host: Host, workshop: Workshop, incoming: bool) -> Machine:
-    if incoming:
-        return await Machine.start(spec, host, ARRIVAL)
+def lives_here(machine: Machine) -> None:
+    """Note which machine has the guest, for the next one: it goes on with the same memory."""
+    note = machine.host.folder.parent / _MEMORY
+    draft = note.with_suffix(".new")
+    draft.write_text(" ".join(map(str, machine.holds_memory)))
+    draft.replace(note)
+
+
+def _memory_at(folder: Path) -> Memory:
+    try:
+        process, descriptor = map(int, (folder / _MEMORY).read_text().split())
+    except FileNotFoundError as error:
+        raise MachineError("no machine has the guest that is to arrive") from error
+    return Memory.held_by(process, descriptor)
+
+
+async def _start(spec: MachineSpec, host: Host, workshop: Workshop, memory: Memory | None) -> Machine:
+    if memory is not None:
+        return await Machine.start(spec, host, arrival(memory))
     if workshop.states is None:
         return await Machine.start(spec, host)
     return await saved_state.start(spec, host, await workshop.states.of(spec.memory, spec.processors))

@@ -19,6 +19,7 @@ from lab.nodes.machines.monitor import MachineError
 from lab.nodes.virt_handler import status
 from lab.nodes.virt_handler.describe import Attachment
 from lab.nodes.virt_handler.instance import Instance
+from lab.nodes.virt_handler.launch import lives_here
 from lab.resources import PODS
 
 Object = dict[str, Any]
@@ -154,6 +155,7 @@ class Arrival:
         )
         await migration.prepare_target(machine, announce=not held_back)
         await self._receive(machine)
+        lives_here(machine)
         await asyncio.gather(self._report(nics), self._mark_pod())
         if held_back:
             await asyncio.sleep(held_back)
