@@ -61,6 +61,7 @@ class Matrix:
         self._by_token = {token: end.peer for end in ends for token in end.tokens.values()}
         self._proved_servers: set[tuple[Peer, Way]] = set()
         self._proved_clients: set[Peer] = set()
+        self._spots: dict[Peer | Destination, Spot] = {}
 
     def check(self, cells: Sequence[Cell], title: str, settles: str | None = None) -> list[Finding]:
         """Look at all cells; ``AssertionError`` has a line with both ends for each that is not as expected."""
@@ -72,24 +73,21 @@ class Matrix:
         """What is seen at all cells, without a verdict.
 
         Open paths are tried until the time-out ``reach``, shut ones for ``probe-silence``. What was changed just now,
-        such as a policy, takes effect within the time-out named ``settles``: until then shut paths are tried again.
-        Raises ``Blocked`` when a path is shut of which nothing proves that it could be open.
+        such as a policy, takes effect within the time-out named ``settles``: shut paths are tried until then, and open
+        ones afterwards. Raises ``Blocked`` when a path is shut of which nothing proves that it could be open.
         """
         allowed = [cell for cell in cells if cell.allowed]
         denied = [cell for cell in cells if not cell.allowed]
+        places = dict.fromkeys(place for cell in cells for place in (cell.client, cell.server))
+        self._spots = dict(zip(places, side_by_side([partial(_spot, place) for place in places]), strict=True))
         with step(f"matrix, {title}: {len(allowed)} open paths, {len(denied)} shut ones"):
-            deadline = Deadline(self._timeout(settles) if settles else 0)
-            seen = self._until_reached(allowed)
-            self._remember(allowed, seen)
-            self._demand_proof(denied)
-            while denied:
-                shut = self._try_in_vain(denied)
-                leaks = [cell for cell in denied if not self._finding(cell, shut[cell]).as_expected]
-                if not leaks or deadline.passed:
-                    seen |= shut
-                    self._prove_after(denied, allowed)
-                    break
-                note(f"{len(leaks)} paths are still open, such as {self._finding(leaks[0], shut[leaks[0]])}")
+            if settles is None:
+                seen = self._until_reached(allowed) | self._until_shut(denied, Deadline(0))
+                self._prove_baseline(denied, allowed)
+            else:
+                shut = self._until_shut(denied, Deadline(self._timeout(settles)))
+                seen = shut | self._until_reached(allowed)
+            self._prove_listening(denied, allowed)
             findings = [self._finding(cell, seen[cell]) for cell in cells]
             _keep(findings, title)
             return findings
@@ -97,23 +95,36 @@ class Matrix:
     # -- rounds
 
     def _until_reached(self, cells: Sequence[Cell]) -> dict[Cell, Seen]:
-        return self._round(cells, self._timeout("reach"))
+        seen = self._round(cells, self._timeout("reach"))
+        for cell in cells:
+            if seen[cell].by in cell.answerers:
+                self._proved_servers |= {(peer, cell.way) for peer in cell.answerers}
+                self._proved_clients.add(cell.client)
+        return seen
 
-    def _try_in_vain(self, cells: Sequence[Cell]) -> dict[Cell, Seen]:
-        return self._round(cells, self._timeout("probe-silence"))
+    def _until_shut(self, cells: Sequence[Cell], deadline: Deadline) -> dict[Cell, Seen]:
+        self._demand_proof(cells)
+        while True:
+            seen = self._round(cells, self._timeout("probe-silence"))
+            findings = [self._finding(cell, seen[cell]) for cell in cells]
+            leaks = [finding for finding in findings if not finding.as_expected]
+            if not leaks or deadline.passed:
+                return seen
+            note(f"{len(leaks)} paths are still open, such as {leaks[0]}")
 
     def _round(self, cells: Sequence[Cell], seconds: float) -> dict[Cell, Seen]:
         """One attempt at each cell, side by side, and what the servers heard of it."""
+        if not cells:
+            return {}
         greetings = {cell: f"hello-{secrets.token_hex(6)}" for cell in cells}
         clients = list(dict.fromkeys(cell.client for cell in cells))
         servers = list(dict.fromkeys(peer for cell in cells for peer in cell.answerers))
-        addresses = {cell: cell.server.address for cell in cells}
         before = self._look(servers)
         came: dict[Cell, str] = {}
 
         def tries(client: Peer) -> dict[Cell, str]:
             own = [cell for cell in cells if cell.client is client]
-            attempts = [Attempt(cell.way, addresses[cell], cell.port, greetings[cell]) for cell in own]
+            attempts = [Attempt(cell.way, self._spots[cell.server].address, cell.port, greetings[cell]) for cell in own]
             return dict(zip(own, self._ends[client].attempt(attempts, seconds), strict=True))
 
         for said in side_by_side([partial(tries, client) for client in clients]):
@@ -121,10 +132,11 @@ class Matrix:
         after = self._look(servers)
         pings = {cell: parse_ping(text) for cell, text in came.items() if cell.way.protocol == "icmp"}
         seen = self._judge_pings(pings, before, after)
-        sources = {client: client.address for client in clients}
         for cell in cells:
             if cell not in pings:
-                seen[cell] = self._judge_session(cell, came[cell], greetings[cell], sources[cell.client], before, after)
+                seen[cell] = self._judge_session(
+                    cell, came[cell], greetings[cell], self._spots[cell.client].address, before, after
+                )
         return seen
 
     def _look(self, servers: Sequence[Peer]) -> dict[Peer, Look]:
@@ -167,7 +179,7 @@ class Matrix:
         return seen
 
     def _ping_alone(self, cell: Cell, server: Peer) -> Seen:
-        attempt = Attempt(cell.way, cell.server.address, None, "alone")
+        attempt = Attempt(cell.way, self._spots[cell.server].address, None, "alone")
         before = self._ends[server].look().echos
         (said,) = self._ends[cell.client].attempt([attempt], self._timeout("probe-attempt"))
         heard = self._ends[server].look().echos - before
@@ -179,12 +191,6 @@ class Matrix:
 
     # -- proofs
 
-    def _remember(self, cells: Sequence[Cell], seen: dict[Cell, Seen]) -> None:
-        for cell in cells:
-            if seen[cell].by in cell.answerers:
-                self._proved_servers |= {(peer, cell.way) for peer in cell.answerers}
-                self._proved_clients.add(cell.client)
-
     def _demand_proof(self, cells: Sequence[Cell]) -> None:
         """What must not answer has answered somebody before; who is not answered has a network that is alive."""
         for cell in cells:
@@ -195,23 +201,30 @@ class Matrix:
             if client not in self._proved_clients:
                 prove_network(client)
 
-    def _prove_after(self, denied: Sequence[Cell], allowed: Sequence[Cell]) -> None:
-        """Servers still answer one whom they are to answer, or at least themselves; raises ``Blocked``."""
-        servers = {(server, cell.way) for cell in denied for server in cell.answerers}
+    def _prove_baseline(self, denied: Sequence[Cell], allowed: Sequence[Cell]) -> None:
+        """Servers still answer one whom they are to answer; raises ``Blocked``."""
+        servers = _served(denied)
         baseline = {(cell.answerers[0], cell.way): cell for cell in allowed if (cell.answerers[0], cell.way) in servers}
-        for cell, seen in self._until_reached(list(baseline.values())).items():
+        for cell, seen in self._round(list(baseline.values()), self._timeout("reach")).items():
             if seen.by not in cell.answerers:
                 raise Blocked(f"after the attempts, the allowed path fails: {self._finding(cell, seen)}")
+
+    def _prove_listening(self, denied: Sequence[Cell], allowed: Sequence[Cell]) -> None:
+        """Servers that nobody is to reach still answer themselves; raises ``Blocked``."""
         alone: dict[Peer, list[Way]] = {}
-        for server, way in servers - set(baseline):
+        for server, way in _served(denied) - _served(allowed):
             alone.setdefault(server, []).append(way)
         side_by_side([partial(self._ends[server].prove, ways) for server, ways in alone.items()])
 
     def _finding(self, cell: Cell, seen: Seen) -> Finding:
-        return Finding(cell, seen, _spot(cell.client), _spot(cell.server))
+        return Finding(cell, seen, self._spots[cell.client], self._spots[cell.server])
 
     def _timeout(self, name: str) -> float:
         return next(iter(self._ends.values())).guest.timeouts[name]
+
+
+def _served(cells: Sequence[Cell]) -> set[tuple[Peer, Way]]:
+    return {(server, cell.way) for cell in cells for server in cell.answerers}
 
 
 def _spot(place: Peer | Destination) -> Spot:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lab.fabric.model import Allow
 from lab.faults.isolation import PATH, join_routers
 from lab.faults.registry import fault
 
@@ -56,6 +57,14 @@ ANYBODY = fault(
     "policy/allow-by-label-and-port",
     message=LEAK,
     run_options=SOON,
+)
+NOBODY = fault(
+    "policy-without-rules",
+    "a policy shuts out those whom it allows, too",
+    "policy/allow-same-namespace",
+    "policy/allow-by-label-and-port",
+    message=r"(icmp|tcp|udp) \S+ .*-> \S+ .*: not reached",
+    run_options=("--timeout", "reach=6"),
 )
 NO_PORTS = fault(
     "policy-without-ports",
@@ -111,9 +120,21 @@ def _not_deleted(_: bool, **__: object) -> bool:
 
 
 @ANYBODY.at("policy.filter")
-@CONNECTS.at("policy.filter")
 def _from_anybody(filter: Filter, **_: object) -> Filter:
     return replace(filter, ingress=tuple(replace(allow, peers=None) for allow in filter.ingress or ()))
+
+
+@CONNECTS.at("policy.filter")
+def _from_other_networks(filter: Filter, members: Sequence[Member], **_: object) -> Filter:
+    # Whoever is no member of this network, wherever it is, may come in.
+    own = tuple(sorted({address for member in members for address in member.addresses}))
+    strangers = Allow(("0.0.0.0/0",), excepts=own)
+    return replace(filter, ingress=(*(filter.ingress or ()), strangers))
+
+
+@NOBODY.at("policy.filter")
+def _for_nobody(filter: Filter, **_: object) -> Filter:
+    return replace(filter, ingress=())
 
 
 @NO_PORTS.at("policy.filter")
