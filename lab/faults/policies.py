@@ -128,7 +128,7 @@ def _from_anybody(filter: Filter, **_: object) -> Filter:
 def _from_other_networks(filter: Filter, members: Sequence[Member], **_: object) -> Filter:
     # Whoever is no member of this network, wherever it is, may come in.
     own = tuple(sorted({address for member in members for address in member.addresses}))
-    strangers = Allow(("0.0.0.0/0",), excepts=own)
+    strangers = Allow(excepts=own)
     return replace(filter, ingress=(*(filter.ingress or ()), strangers))
 
 
