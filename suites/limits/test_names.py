@@ -1,68 +1,66 @@
 """What DNS and headless services tell of workloads on a primary network: addresses of the default network."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from conformance import verifies
 from conformance.kube.manifests import MACHINE_LABEL, service_port
 from conformance.side_by_side import side_by_side
-from conformance.traffic import Destination, assert_matrix, assert_resolves, cells, published, reach, tcp
+from conformance.traffic import Destination, assert_reaches, assert_resolves, published, reach
 from conformance.traffic.probe import PORT
 from conformance.verdicts import Lifted
 
-pytestmark = pytest.mark.xdist_group("limits-names")
+# With the tests of the cluster network: they share its VMs.
+pytestmark = pytest.mark.xdist_group("default-network")
 
-HEADLESS = {"clusterIP": "None"}
-PORTS = (service_port(PORT, PORT),)
 NAMED = {"app": "named"}
 
 
-@pytest.fixture(scope="module")
-def walled(tenants):
-    """A VM and pods of a primary network behind headless services; ready."""
-    tenant = tenants.primary_layer2("walled")
-    machine, named = tenant.machine("vm"), tenant.pod("named", labels=NAMED, hostname="named", subdomain="pods")
-    side_by_side([machine.wait_ready, named.wait_running])
-    return SimpleNamespace(
-        machine=machine,
-        pod=named,
-        machines=tenant.service("machines", {MACHINE_LABEL: machine.name}, PORTS, **HEADLESS),
-        pods=tenant.service("pods", NAMED, PORTS, **HEADLESS),
-    )
+def headless(tenant, name, selector):
+    """A headless service of what the selector selects."""
+    return tenant.service(name, selector, [service_port(PORT, PORT)], clusterIP="None")
+
+
+def reached_by_name(client, service, machine):
+    """The first address of a headless service at which the machine answers; None when it does not."""
+    for address in published(client, service.dns_name):
+        place = Destination(str(service), address, (machine,), PORT)
+        if reach(client, machine, "tcp", through=place):
+            return address
+    return None
 
 
 @pytest.fixture(scope="module")
-def open_(tenants):
-    """A server and a client of the default network, the server behind a headless service; ready."""
-    tenant = tenants.without_label("open")
-    server, client = tenant.pod("server", labels=NAMED, hostname="server", subdomain="pods"), tenant.pod("client")
-    side_by_side([server.wait_running, client.wait_running])
-    return SimpleNamespace(server=server, client=client, pods=tenant.service("pods", NAMED, PORTS, **HEADLESS))
+def named(plain, caged):
+    """A pod on the cluster network and one on the primary network, each with a name in DNS; ready."""
+    pods = []
+    for tenant in (plain.tenant, caged.tenant):
+        headless(tenant, "pods", NAMED)
+        pods.append(tenant.pod("named", labels=NAMED, hostname="named", subdomain="pods"))
+    side_by_side([pod.wait_running for pod in pods])
+    return pods
 
 
 @verifies("limits/headless-service")
-def test_a_headless_service_does_not_lead_to_the_vm(walled, open_):
-    client, machine = walled.pod, walled.machine
-    assert_resolves(open_.client, open_.pods.dns_name, [open_.server.pod_ip])
-    assert_matrix(cells([open_.client], [open_.server], [tcp()], True), "a headless service of the default network")
-    assert_matrix(cells([client], [machine], [tcp()], True), "the VM at its own address")
+def test_a_headless_service_does_not_lead_to_a_vm_on_a_primary_network(plain, caged):
+    client, baseline = plain.pods[0], headless(plain.tenant, "machine", {MACHINE_LABEL: plain.open.name})
+    assert reached_by_name(client, baseline, plain.open), f"{client} does not reach {plain.open} by {baseline}"
 
-    found = published(client, walled.machines.dns_name)
-    for address in found:
-        if reach(client, machine, "tcp", through=Destination(str(walled.machines), address, (machine,), PORT)):
-            raise Lifted(f"{walled.machines} gives {address}, at which {client} reaches {machine}")
-    assert machine.address not in found, f"{walled.machines} publishes {machine.address}, and nobody answers there"
+    machine, client = caged.machine, caged.probed
+    service = headless(caged.tenant, "machine", {MACHINE_LABEL: machine.name})
+    assert_reaches(client, machine, "tcp")
+    address = reached_by_name(client, service, machine)
+    if address is not None:
+        raise Lifted(f"{service} gives {address}, at which {client} reaches {machine}")
 
 
 @verifies("limits/pod-dns-is-default-network")
-def test_the_name_of_a_pod_gives_its_address_on_the_default_network(walled, open_):
-    pod, machine = walled.pod, walled.machine
-    assert_resolves(open_.client, f"server.{open_.pods.dns_name}", [open_.server.pod_ip])
+def test_the_name_of_a_pod_gives_its_address_on_the_default_network(plain, caged, named):
+    baseline, pod = named
+    assert_resolves(plain.pods[0], f"named.pods.{baseline.namespace}.svc.cluster.local", [baseline.pod_ip])
 
-    name, own = f"named.{walled.pods.dns_name}", pod.address
+    name, own = f"named.pods.{pod.namespace}.svc.cluster.local", pod.address
     assert own != pod.pod_ip, f"{pod} has {own} on both networks: nothing could be told apart"
-    for client in (machine, pod, open_.client):
+    for client in (caged.machine, pod, plain.pods[0]):
         found = published(client, name)
         if own in found:
             raise Lifted(f"dns {client}: {name} is {own}, the address of {pod} on its primary network")
