@@ -55,6 +55,7 @@ class Controller:
         self._planned: set[str] = set()
         self._broken: dict[str, str] = {}
         self._lab: Lab | None = None
+        self._runs_on: Lab | None = None
         self._found: Found | None = None
         self._finished: tuple[Run, list[Judged], list[str]] | None = None
         self._shared = Shared(self._values.udn_run_id or new_run_id(), "cluster", new_password())
@@ -91,6 +92,7 @@ class Controller:
             self._lab = lab
             if self._values.udn_install_missing:
                 lab.install_missing()
+        self._runs_on = lab
         provided = lab.up()
         options.merge(self._values, provided.run_options)
         options.check(self._values)
@@ -261,6 +263,8 @@ class Controller:
     def pytest_unconfigure(self) -> None:
         """Leave nothing behind: take down the lab of this run, or sweep the cluster."""
         self._interrupts.hold_off()
+        if self._runs_on is not None and (trouble := self._runs_on.trouble()):
+            self._say(trouble)
         lab, self._lab = self._lab, None
         if lab is not None:
             problem = lab.down()

@@ -56,6 +56,16 @@ class Lab:
         """Whether the lab is up."""
         return _call(["status", *self._name, "--json"]).returncode == 0
 
+    def trouble(self) -> str | None:
+        """What broke in the lab since it came up, in one line, if anything did."""
+        try:
+            told = json.loads(_call(["status", *self._name, "--json"]).stdout)
+        except ValueError:
+            return None
+        if told.get("phase") != "degraded":
+            return None
+        return f"the lab itself broke during the run: {told.get('error')}; do not trust what is red, run it again"
+
     def down(self) -> str | None:
         """Take the lab down; what went wrong, in one line, if anything did."""
         # In a session of its own: a second Ctrl-C must not leave half a lab behind.

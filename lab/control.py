@@ -156,7 +156,10 @@ def _follow(config: LabConfig, events: int, tell: Callable[[str], None]) -> None
 
 def _occupied(config: LabConfig) -> Exception:
     told = state.read(config.state)
-    if told is not None and told.alive() and told.phase in ("ready", "degraded"):
+    if told is not None and told.alive() and told.phase == "ready":
         return AlreadyUp()
+    if told is not None and told.alive() and told.phase == "degraded":
+        again = f"take it down (python -m lab down --name {config.name}) and bring it up again"
+        return Refusal(f"lab {config.name} is degraded: {told.error}; {again}")
     by = f" (supervisor {told.pid})" if told is not None else ""
     return Refusal(f"lab {config.name} is just coming up or going down{by}; wait, or end it: python -m lab down")

@@ -133,6 +133,7 @@ class Fabric:
         await self._daemon(f"ovs-vswitchd-{node.name}", daemons.vswitchd(directory), directory, node.name)
         switch = NodeSwitch(self._config, node.name)
         await switch.plug_internal(MANAGEMENT_INTERFACE, management_port(DEFAULT_NETWORK, node.name))
+        await switch.commit_without_nat()
         # Last: without the bridge's socket it would wait a second before it looks again.
         await self._daemon(f"ovn-controller-{node.name}", daemons.controller(directory), directory, node.name)
         await _finished(partial(self._address_node, node))

@@ -13,6 +13,7 @@ from lab.fabric.model import mac_of
 OVS_SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 NORTHBOUND_SCHEMA = Path("/usr/share/ovn/ovn-nb.ovsschema")
 SOUTHBOUND_SCHEMA = Path("/usr/share/ovn/ovn-sb.ovsschema")
+DATAPATH = "netdev"  # in user space: no kernel module is needed
 INTEGRATION_BRIDGE = "br-int"
 PHYSICAL_BRIDGE = "br-phy"
 # To standard error alone, which the owner of the process turns into its log.
@@ -92,7 +93,7 @@ def node_settings(node: Node, southbound: Path) -> list[str]:
         "ovn-encap-type": "geneve",
         "ovn-encap-ip": node.address,
         "ovn-bridge": INTEGRATION_BRIDGE,
-        "ovn-bridge-datapath-type": "netdev",
+        "ovn-bridge-datapath-type": DATAPATH,
         "ovn-bridge-mappings": f"physnet:{PHYSICAL_BRIDGE}",
         "ovn-monitor-all": "false",
         "ovn-remote-probe-interval": "0",
@@ -101,7 +102,7 @@ def node_settings(node: Node, southbound: Path) -> list[str]:
     ids = [f"external_ids:{key}={value}" for key, value in settings.items()]
     bridges: list[str] = []
     for bridge, mode in ((INTEGRATION_BRIDGE, "secure"), (PHYSICAL_BRIDGE, "standalone")):
-        bridges += ["--", "add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev"]
+        bridges += ["--", "add-br", bridge, "--", "set", "Bridge", bridge, f"datapath_type={DATAPATH}"]
         bridges += [f"fail_mode={mode}", "other_config:disable-in-band=true"]
     bridges += [f'other_config:hwaddr="{mac_of(node.address)}"']  # the last one's, br-phy: others count on it
     return ["set", "Open_vSwitch", ".", *ids, *bridges, "--", "add-port", PHYSICAL_BRIDGE, "phy0"]

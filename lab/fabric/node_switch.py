@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from lab.config import LabConfig
-from lab.fabric.daemons import INTEGRATION_BRIDGE
+from lab.fabric.daemons import DATAPATH, INTEGRATION_BRIDGE
 
 PLUG_LIMIT = 20  # seconds
 
@@ -31,6 +31,20 @@ class NodeSwitch:
     async def plug_internal(self, interface: str, iface_id: str) -> None:
         """Make a new interface of the node itself that is the logical switch port ``iface_id``."""
         await self._add(interface, iface_id, "internal")
+
+    async def commit_without_nat(self) -> None:
+        """Have OVN, which is not started yet, commit filtered sessions to the connection tracker as they are.
+
+        OVN would have them translated to themselves. OVS 3.1's tracker in user space keeps such a session twice, and
+        aborts the whole switch (``conn_update_state``) when a packet comes for one that has expired and is not cleaned
+        up yet: the fifth SYN to a machine that does not answer, half a minute after the first.
+        """
+        # Once it has its row, the switch writes what it can; OVN reads it there.
+        datapath = ["--", "--id=@datapath", "create", "Datapath", "datapath_version=0"]
+        await self._vsctl(*datapath, "--", "set", "Open_vSwitch", ".", f"datapaths:{DATAPATH}=@datapath")
+        row = await self._vsctl("get", "Open_vSwitch", ".", f"datapaths:{DATAPATH}")
+        await self._vsctl("wait-until", "Datapath", row, "capabilities:ct_zero_snat=true")
+        await self._vsctl("set", "Datapath", row, "capabilities:ct_zero_snat=false")
 
     async def wait_installed(self, interface: str) -> None:
         """Return when OVN has bound the port and put its flows in place; :class:`SwitchError` after the limit."""
