@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.evidence import figure
 from conformance.kube.api import Api, Object, Selection
 from conformance.kube.describe import condition, is_true, last_events, summary
 from conformance.kube.resources import EVENTS, VMIS, VMS
@@ -18,8 +19,17 @@ REFUSED, STARTED = "ErrorAllocatingPod", "Started"
 TROUBLE = NO_FAULT_OF_NETWORKS | {"CrashLoopBackOff"}
 
 
+BOOT = "VM boot"
+"""The name of the figure that counts boots."""
+
+
 class BootFailed(AssertionError):
     """A VM will not run; one line with its status and the reason."""
+
+
+def count() -> None:
+    """Tell that a VM begins to boot: boots are what a run costs most."""
+    figure(BOOT, 1, "boots")
 
 
 def wait_running(api: Api, namespace: str, name: str) -> Object:

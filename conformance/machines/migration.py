@@ -22,6 +22,9 @@ FINAL = (SUCCEEDED, FAILED)
 NOT_PLACED = ("", "Pending", "Scheduling")
 JOB_LABEL = "kubevirt.io/migrationJobUID"
 
+LIVE_MIGRATION = "live migration"
+"""The name of the figure for its duration."""
+
 
 class MigrationFailed(AssertionError):
     """A migration did not do what it had to; one line with VM, phase and reason."""

@@ -24,7 +24,7 @@ from conformance.machines.claim import Claim, claims_of
 from conformance.machines.console import Console, LoginFailed
 from conformance.machines.guest import Guest
 from conformance.machines.identity import Identity
-from conformance.machines.migration import FORCED_FAILURE, Migration, follow_failure, follow_migration
+from conformance.machines.migration import FORCED_FAILURE, LIVE_MIGRATION, Migration, follow_failure, follow_migration
 from conformance.machines.pod import Pod
 from conformance.traffic.stream import Stream, stream
 
@@ -156,6 +156,7 @@ class VirtualMachine:
         with step(f"create VM {self}"):
             attach(f"VM {self}", yaml.safe_dump(REDACTOR.object(manifest), sort_keys=False), YAML)
             self.api.create(manifest)
+            boot.count()
 
     def wait_running(self) -> None:
         """Until its VMI is Running and Ready; raises ``TimedOut`` or ``BootFailed``."""
@@ -201,6 +202,7 @@ class VirtualMachine:
         """``virtctl start``, until its VMI exists."""
         with step(f"virtctl start {self}"):
             self.access.virtctl.act("start", self.name, "--namespace", self.namespace, done=self._exists)
+            boot.count()
             wait_until(self.api, VMIS, self.name, self.namespace, lambda _: True, "vm-created", "VMI")
 
     def stop(self) -> None:
@@ -216,6 +218,7 @@ class VirtualMachine:
         with step(f"virtctl restart {self}"):
             uid = self.vmi()["metadata"]["uid"]
             self.access.virtctl.act("restart", self.name, "--namespace", self.namespace, done=lambda: self._ends(uid))
+            boot.count()
             self._forget_guest()
             wait_until(
                 self.api,
@@ -235,7 +238,7 @@ class VirtualMachine:
             self.api.create(migration_manifest(name, self.namespace, self.access.run_id, self.name, to))
             moved = follow_migration(self.api, self.namespace, name, self.name)
             # By the suite's clock: the timestamps in the VMI's status are whole seconds.
-            figure("live migration", time.monotonic() - began, "s")
+            figure(LIVE_MIGRATION, time.monotonic() - began, "s")
             # It led to the source. Closed here, no command can be on its way when it breaks.
             self._leave_console()
             self.api.delete(MIGRATIONS, name, self.namespace)

@@ -14,6 +14,7 @@ from rich.text import Text
 from conformance.catalog.model import Catalog
 from conformance.evidence.redaction import REDACTOR
 from conformance.features.model import FeatureSet
+from conformance.results import work
 from conformance.results.records import TestRecord
 from conformance.results.requirements import Judged, statistics
 from conformance.results.run import STATEMENTS, Run
@@ -70,6 +71,8 @@ def summary(writer: Writer, catalog: Catalog, run: Run, judged: Sequence[Judged]
     _reasons(writer, [each for each in judged if each.verdict is Verdict.NOT_APPLICABLE])
     if not run.ending.preflight:
         _alarms(writer, [each for each in judged if each.verdict in ALARMING], run)
+    if cost := work.line(run.records, judged):
+        writer.write_line(cost)
     if run.environment.kind in STATEMENTS and not run.ending.preflight:
         writer.write_line(STATEMENTS[run.environment.kind])
     for file in files:

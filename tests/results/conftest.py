@@ -46,7 +46,9 @@ def run() -> Run:
         plan=Plan(frozenset(test.nodeid for test in tests if test.name != "test_left-out"), "--profile other"),
         index=Index(Path("."), tests),
         records=(
-            _record("good", Verdict.PASSED, figures=(Figure("longest silence", 0.065, "s"),)),
+            _record(
+                "good", Verdict.PASSED, figures=(Figure("longest silence", 0.065, "s"), Figure("VM boot", 1, "boots"))
+            ),
             _record("bad", Verdict.FAILED, "vm-a (10.0.0.3, worker-1) -> vm-b (10.0.0.4:80): <no answer> token=abcdef"),
             _record("broken", Verdict.BLOCKED, "set-up broke: TimedOut: the VM did not come up"),
             _record("absent", Verdict.NOT_APPLICABLE, "passt: no binding"),
