@@ -1,6 +1,6 @@
 """Calls that go on at once: results in order, the first failure at once, an interruption at once."""
 
-import _thread
+import signal
 import threading
 
 import pytest
@@ -32,7 +32,8 @@ def test_a_failure_is_not_held_back_by_what_goes_on_for_ever() -> None:
 
 def test_an_interruption_is_not_held_back() -> None:
     def interrupts() -> None:
-        _thread.interrupt_main()
+        # To the main thread itself, as a terminal's Ctrl-C goes: it may already wait, and nothing less would wake it.
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         threading.Event().wait()
 
     with pytest.raises(KeyboardInterrupt):
