@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -30,6 +31,15 @@ def test_a_failure_is_not_held_back_by_what_goes_on_for_ever() -> None:
         side_by_side([threading.Event().wait, fails])
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """What is started in the background by a shell ignores Ctrl-C, and tests may be."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interruption_is_not_held_back() -> None:
     def interrupts() -> None:
         # To the main thread itself, as a terminal's Ctrl-C goes: it may already wait, and nothing less would wake it.
