@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from conformance.prove.faults import Fault
 
 AUTO = "auto"
-AUTO_PARTS = 6
+AUTO_PARTS = 10
 #: The number by which a CI counts its runs; each takes the next part.
 _RUN_NUMBERS = ("GITHUB_RUN_NUMBER", "CI_PIPELINE_IID", "BUILD_NUMBER")
 
