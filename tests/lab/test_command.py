@@ -140,6 +140,11 @@ def test_unexpected_end_of_a_process_is_recorded_and_the_rest_runs_on(lab):
             break
     assert (exit_status, found["phase"]) == (0, "degraded")
     assert "process ovn-controller-worker-1 ended with signal 9" in str(found["error"])
+    again = command("up", "--name", lab.name, "--json")
+    assert again.returncode == 1
+    assert f"lab {lab.name} is degraded: process ovn-controller-worker-1 ended with signal 9" in again.stderr
+    assert f"python -m lab down --name {lab.name}" in again.stderr
+    assert lab.down().returncode == 0
 
 
 def test_killed_supervisor_takes_its_own_along_and_up_recovers(lab):
