@@ -105,7 +105,9 @@ def _inward(filter: Filter, **_: object) -> Filter:
 
 @NO_UDP.at("nb.ACL")
 def _but_udp(columns: Object, **_: object) -> Object:
-    return {**columns, "match": f"{columns['match']} && !udp"} if columns.get("action") == "drop" else columns
+    if columns.get("action") != "drop":
+        return columns
+    return {**columns, "match": f"({columns['match']}) && (icmp || tcp)"}
 
 
 @ONE_NODE.at("policy.filter")

@@ -158,9 +158,9 @@ def test_deleted_vm_leaves_no_machine_and_no_files(lab: Lab, vm: str) -> None:
 
 
 def test_what_cannot_run_says_why(lab: Lab) -> None:
-    lab.create("odd", "Manual", masquerade={})
+    lab.create("odd", "Manual", sriov={})
     start = {"status": {"stateChangeRequests": [{"action": "Start"}]}}
     lab.kubectl("patch", "vm", "odd", "--subresource=status", "--type=merge", "-p", json.dumps(start))
     lab.await_("vmi/odd", "jsonpath={.status.phase}=Failed")
-    assert "no binding masquerade" in lab.vmi("odd")["status"]["reason"]
+    assert "no binding sriov" in lab.vmi("odd")["status"]["reason"]
     lab.kubectl("delete", "vm", "odd", "--wait", f"--timeout={PATIENCE}s")
