@@ -70,7 +70,7 @@ NO_PORTS = fault(
     "policy-without-ports",
     "a rule that allows a port allows all",
     "policy/allow-by-label-and-port",
-    message=r"tcp \S+ .*-> \S+ \(\S+:5001, .*: expected no path, got reply",
+    message=LEAK,
     run_options=SOON,
 )
 LOST = fault(
