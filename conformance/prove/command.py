@@ -9,9 +9,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -25,8 +24,9 @@ from conformance.naming import unknown
 from conformance.prove import judging
 from conformance.prove.faults import FaultsFailed, LabFaults
 from conformance.prove.matrix import Entry, Matrix
+from conformance.prove.places import Place, prove_all, run
 from conformance.prove.plan import Part, Proof, of_part, part, proofs
-from conformance.prove.runs import Finding, RunFailed, Runner
+from conformance.prove.runs import Runner
 from conformance.provider import Lab, ProviderFailed
 
 OK, UNPROVED, INTERRUPTED, USAGE, PREFLIGHT_FAILED = 0, 1, 2, 4, 10
@@ -51,9 +51,10 @@ def prove(arguments: Sequence[str]) -> int:
     matrix = Matrix(part=str(options.part) if options.part else None)
     try:
         planned = _plan(options, matrix)
-        lab = Lab(options.lab_name)
-        with _sigterm_interrupts(), _up(lab, console):
-            _prove_all(planned, options, matrix, console)
+        with _sigterm_interrupts(), ExitStack() as labs:
+            places = [_place(name, options, labs, console) for name in _lab_names(options)]
+            _prove_all(planned, places, matrix, console)
+            _prove_sound(planned, places[0], matrix, console)
     except KeyboardInterrupt:
         matrix.interrupted = True
     except (Problem, FaultsFailed, ProviderFailed) as problem:
@@ -86,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-n", dest="workers", metavar="WORKERS", help="run scenarios side by side")
     parser.add_argument(
+        "--labs", type=int, default=1, metavar="N", help="labs to plant faults in side by side (default: 1)"
+    )
+    parser.add_argument(
         "--run-option", action="append", default=[], metavar="OPTION", help="an option of each run (repeatable)"
     )
     return parser
@@ -112,41 +116,24 @@ def _plan(options: argparse.Namespace, matrix: Matrix) -> list[Proof]:
     return planned
 
 
-def _prove_all(planned: Sequence[Proof], asked: argparse.Namespace, matrix: Matrix, console: Console) -> None:
-    faults = LabFaults(asked.lab_name)
-    runner = Runner(asked.lab_name, asked.out.absolute() / "proofs", asked.workers, tuple(asked.run_option))
-    faults.lift_all()
-    try:
-        for number, proof in enumerate(planned, 1):
-            _say(console, f"[{number}/{len(planned)}] {proof.fault.name}: {proof.fault.says}")
-            faults.plant(proof.fault)
-            for entry in _prove_one(runner, proof):
-                matrix.entries.append(entry)
-                _tell(console, entry)
-            faults.lift_all()
-    finally:
-        faults.lift_all()
-    _prove_sound(runner, planned, matrix, console)
+def _prove_all(planned: Sequence[Proof], places: Sequence[Place], matrix: Matrix, console: Console) -> None:
+    def began(number: int, proof: Proof) -> None:
+        _say(console, f"[{number}/{len(planned)}] {proof.fault.name}: {proof.fault.says}")
+
+    def found(entry: Entry) -> None:
+        matrix.entries.append(entry)
+        _tell(console, entry)
+
+    prove_all(planned, places, began, found)
 
 
-def _prove_one(runner: Runner, proof: Proof) -> Iterator[Entry]:
-    """What the tests say now that the fault is planted."""
-    fault, began = proof.fault, time.monotonic()
-    # One failure is enough, unless others have to fail as well.
-    early = ("-x",) if len(proof.requirements) == 1 else ()
-    findings, problem = _run(runner, fault.name, proof.requirements, (*early, *fault.run_options))
-    for id in proof.requirements:
-        judged = judging.catches(findings.get(id), fault.message)
-        yield Entry(id, fault.name, fault.says, judged.proved, problem or judged.why, time.monotonic() - began)
-
-
-def _prove_sound(runner: Runner, planned: Sequence[Proof], matrix: Matrix, console: Console) -> None:
+def _prove_sound(planned: Sequence[Proof], place: Place, matrix: Matrix, console: Console) -> None:
     """Without faults, the same tests pass; what does not is not proved either."""
     ids = sorted({id for proof in planned for id in proof.requirements})
     if not ids:
         return
     _say(console, f"without faults: {len(ids)} requirements")
-    findings, problem = _run(runner, CLEAN, ids)
+    findings, problem = run(place.runner, CLEAN, ids)
     for number, entry in enumerate(matrix.entries):
         judged = judging.holds(findings.get(entry.requirement))
         if not judged.proved and entry.proved:
@@ -154,20 +141,11 @@ def _prove_sound(runner: Runner, planned: Sequence[Proof], matrix: Matrix, conso
             _tell(console, matrix.entries[number])
 
 
-def _run(
-    runner: Runner, name: str, ids: Sequence[str], options: Sequence[str] = ()
-) -> tuple[dict[str, Finding], str | None]:
-    try:
-        return dict(runner.run(name, ids, options)), None
-    except RunFailed as error:
-        return {}, str(error)
-
-
 def _tell(console: Console, entry: Entry) -> None:
     mark = "caught" if entry.proved else "NOT PROVED"
     style = "green" if entry.proved else "bold red"
     console.print(
-        f"    [{style}]{mark}[/] {escape(entry.requirement)} {entry.seconds:.0f}s: {escape(entry.why)}",
+        f"    [{style}]{mark}[/] {entry.fault}: {escape(entry.requirement)} {entry.seconds:.0f}s: {escape(entry.why)}",
         highlight=False,
         soft_wrap=True,
     )
@@ -177,15 +155,29 @@ def _say(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+def _lab_names(options: argparse.Namespace) -> list[str]:
+    """The labs of the proofs; raises Problem."""
+    if options.labs < 1:
+        raise Problem(f"--labs {options.labs}: it takes one lab at least")
+    return [options.lab_name, *(f"{options.lab_name}-{number}" for number in range(2, options.labs + 1))]
+
+
+def _place(name: str, options: argparse.Namespace, labs: ExitStack, console: Console) -> Place:
+    """A lab that is up until ``labs`` closes, and taken down then unless it was up before; raises ProviderFailed."""
+    ours = labs.enter_context(_up(Lab(name), name, console))
+    results = options.out.absolute() / "proofs"
+    return Place(LabFaults(name), Runner(name, results, options.workers, tuple(options.run_option), disposable=ours))
+
+
 @contextmanager
-def _up(lab: Lab, console: Console) -> Iterator[None]:
-    """The lab, up for as long as the block runs, and down afterwards unless it was up before."""
+def _up(lab: Lab, name: str, console: Console) -> Iterator[bool]:
+    """The lab, and whether it is of this command."""
     ours = not lab.running()
     try:
         if ours:
-            _say(console, "bringing the lab up")
+            _say(console, f"bringing lab {name} up")
             lab.up()
-        yield
+        yield ours
     finally:
         problem = lab.down() if ours else None
         if problem:

@@ -32,6 +32,8 @@ with open(folder + "/calls", "a") as calls:
     print(" ".join(sys.argv[1:]), file=calls)
 if sys.argv[1:3] == ["fault", "list"]:
     print(open(folder + "/faults").read())
+elif sys.argv[1] == "status":
+    sys.exit(os.path.exists(folder + "/down"))
 elif sys.argv[1] == "up":
     hold = folder + "/hold"
     if os.path.exists(hold):
@@ -85,6 +87,24 @@ def test_a_run_that_cannot_begin_proves_nothing_and_leaves_no_fault(stage):
     lift, plant = "fault lift --all --name some", "fault plant small-mtu --name some"
     assert told[:2] == [lift, plant]
     assert told[-1] == lift
+
+
+def test_faults_are_planted_side_by_side(stage):
+    more = [FAULTS[0] | {"name": f"small-mtu-{number}"} for number in range(3)]
+    (stage.folder / "faults").write_text(json.dumps(more))
+    status, said = stage.run("--labs", "2", "--lab-name", "some")
+    assert status == 1, said
+    assert sorted(proof["fault"] for proof in stage.proofs["proofs"]) == [fault["name"] for fault in more]
+    for name in ("some", "some-2"):
+        of_lab = [call.removesuffix(f" --name {name}") for call in stage.calls if call.endswith(f" --name {name}")]
+        changes = [call for call in of_lab if call.startswith(("fault plant", "fault lift"))]
+        assert changes[0] == "fault lift --all"
+        assert changes[2::2] == ["fault lift --all"] * len(changes[1::2]), "a fault was planted beside another"
+
+
+def test_no_lab_at_all_is_wrong_use(stage):
+    status, said = stage.run("small-mtu", "--labs", "0")
+    assert (status, "at least" in said) == (4, True)
 
 
 def test_what_has_a_test_and_no_fault_is_unproved(stage):
@@ -145,3 +165,15 @@ def test_an_interruption_lifts_what_was_planted(stage, number):
     assert stage.proofs["interrupted"] is True
     told = [call for call in stage.calls if call.startswith("fault")]
     assert told[-2:] == ["fault plant small-mtu --name default", "fault lift --all --name default"]
+
+
+def test_a_lab_of_its_own_is_not_tidied_but_taken_down(stage):
+    (stage.folder / "down").touch()
+    process = stage.start("small-mtu")
+    assert process.stdout is not None
+    until_planted = [process.stdout.readline(), process.stdout.readline()]
+    assert "bringing lab default up" in until_planted[0]
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate()
+    assert process.returncode == 2, said
+    assert stage.calls[-1] == "down --name default"
