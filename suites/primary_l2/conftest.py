@@ -30,7 +30,7 @@ def beside(red):
 
 
 @pytest.fixture(scope="package")
-def plain(tenants):
+def strangers(tenants):
     """Pods of a namespace without a network of its own, on different nodes."""
     return running(tenants.without_label("plain").pods_apart("plain-a", "plain-b"))
 

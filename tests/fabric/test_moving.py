@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
 import pytest
@@ -46,6 +48,15 @@ def test_port_moves_on_reverse_arp(bench):
     assert witness.asks(twin, "tcp", identity="the target alone") == "the target alone"
 
 
+def plugged(bench, node):
+    """The ports of that node's integration bridge, by its own database."""
+    database = f"--db=unix:{bench.config.state / 'nodes' / node / 'db.sock'}"
+    listed = subprocess.run(
+        ["ovs-vsctl", database, "--timeout=20", "list-ports", "br-int"], capture_output=True, text=True, check=True
+    )
+    return set(listed.stdout.split())
+
+
 def test_many_interfaces_at_once_and_again(bench):
     node = bench.config.netns("worker-1")
     switch = NodeSwitch(bench.config, "worker-1")
@@ -55,13 +66,14 @@ def test_many_interfaces_at_once_and_again(bench):
     for name in names:
         links.create_cable((node, name), (room, name))
 
-    async def all_at_once() -> None:
-        await asyncio.gather(*(switch.plug(name, f"port-{name}") for name in names))
-        await asyncio.gather(*(switch.plug(name, f"port-{name}") for name in names))
-        await asyncio.gather(*(switch.unplug(name) for name in names))
-        await asyncio.gather(*(switch.unplug(name) for name in names))
+    async def both(change: Callable[[str], Coroutine[None, None, None]]) -> None:
+        await asyncio.gather(*map(change, names))
+        await asyncio.gather(*map(change, names))
 
-    bench.run(all_at_once())
+    bench.run(both(lambda name: switch.plug(name, f"port-{name}")))
+    assert set(names) <= plugged(bench, "worker-1")
+    bench.run(both(switch.unplug))
+    assert not set(names) & plugged(bench, "worker-1")
     netns.remove(room)
 
 

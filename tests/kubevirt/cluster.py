@@ -75,6 +75,7 @@ class Nodes:
         self.refuses_images: set[str] = set()
         self.fails_migration = ""
         self.holds_migration = False
+        self.graces: dict[str, int | None] = {}
 
     async def start(self, endpoint: str = "127.0.0.1:1") -> None:
         """Register the workers, whose agents answer at ``endpoint``, and begin."""
@@ -116,6 +117,7 @@ class Nodes:
 
     async def _end_guest(self, pod: Object) -> None:
         name = pod["metadata"]["labels"].get("vm.kubevirt.io/name")
+        self.graces[name] = pod["metadata"].get("deletionGracePeriodSeconds")
         vmi = self._informers.of(VMIS).get(pod["metadata"]["namespace"], name)
         if vmi is None or phases.is_final(vmi) or vmi["status"].get("nodeName") != pod["spec"].get("nodeName"):
             return

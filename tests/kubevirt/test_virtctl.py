@@ -124,6 +124,11 @@ def test_force_stop_shortens_the_grace(run: Run, virtctl: Virtctl, options: Virt
     done(call(*virtctl, *options, "stop", name, "--force", "--grace-period=0"))
     wait(run, VMS, name, printed("Stopped"))
 
+    async def graces(client: Client, nodes: Nodes) -> None:
+        assert nodes.graces[name] == 1  # seconds; 0 would take the pod out of the API at once
+
+    run(graces)
+
 
 def test_what_is_not_there(run: Run, virtctl: Virtctl, options: Virtctl) -> None:
     for command in ("start", "stop", "restart", "migrate"):
