@@ -27,7 +27,7 @@ from conformance.interrupts import Interrupts
 from conformance.preflight import Found, PreflightFailed, examine
 from conformance.provider import Lab, ProviderFailed
 from conformance.results import terminal
-from conformance.results.records import Phase, Stream
+from conformance.results.records import ALONE, Phase, Stream
 from conformance.results.requirements import Judged, judge_all
 from conformance.results.run import Ending, Environment, Plan, Run
 from conformance.results.writers import write_all
@@ -184,7 +184,7 @@ class Controller:
             phase, last = Phase.from_plain(plain), report.when == "teardown"
         elif str(report.when) == "???":  # xdist's report of a worker that died
             reason = REDACTOR.text(" ".join(str(report.longrepr).split()))
-            phase, last = Phase(self._index.ids_of(nodeid), Verdict.BLOCKED, reason), True
+            phase, last = Phase(self._index.ids_of(nodeid), Verdict.BLOCKED, reason, worker=_worker(report)), True
         else:
             return
         record = self._stream.add(nodeid, phase, report.duration, last)
@@ -316,6 +316,12 @@ class Controller:
         reporter = self._terminal()
         if reporter is not None:
             reporter.write_line(REDACTOR.text(line))
+
+
+def _worker(report: pytest.TestReport) -> str:
+    """Whose report it is; xdist puts the worker's node into each that it passes on."""
+    gateway = getattr(getattr(report, "node", None), "gateway", None)
+    return str(getattr(gateway, "id", ALONE))
 
 
 def keep_results_apart(values: argparse.Namespace, base: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from conformance.evidence.snapshot import SNAPSHOTS, connect
 from conformance.options import Selection
 from conformance.results import allure
 from conformance.results.outcome import for_requirement, judge
-from conformance.results.records import Phase
+from conformance.results.records import ALONE, Phase
 from conformance.verdicts import ALARMING, Lifted, NotApplicable, Verdict
 
 RUN = pytest.StashKey[RunContext]()
@@ -37,6 +38,7 @@ class _Progress:
     figures: int = 0
     files: int = 0
     notes: int = 0
+    exhibits: int = 0
     verdict: Verdict | None = None
     reason: str = ""
 
@@ -135,12 +137,17 @@ class TestSide:
             # JUnit writes the properties of the last phase.
             report.user_properties += [("verdict", (progress.verdict or Verdict.PASSED).value)]
             report.user_properties += [("reason", progress.reason)] if progress.reason else []
-        setattr(report, PHASE, self._phase(progress, requirements, verdict, reason).to_plain())
+        setattr(report, PHASE, self._phase(progress, requirements, verdict, reason, call.start).to_plain())
         return report
 
     @property
     def _run(self) -> RunContext:
         return self.config.stash[RUN]
+
+    @property
+    def _worker(self) -> str:
+        told: dict[str, str] = getattr(self.config, "workerinput", {})
+        return told.get("workerid", ALONE)
 
     def _snapshot(self, report: pytest.TestReport, first: bool) -> None:
         attach(f"traceback of {report.when}", report.longreprtext, TEXT)
@@ -149,7 +156,7 @@ class TestSide:
             SNAPSHOTS.take(connect(cluster.kubeconfig, cluster.context))
 
     def _phase(
-        self, progress: _Progress, requirements: list[Requirement], verdict: Verdict | None, reason: str
+        self, progress: _Progress, requirements: list[Requirement], verdict: Verdict | None, reason: str, start: float
     ) -> Phase:
         folder = progress.folder
         phase = Phase(
@@ -159,9 +166,12 @@ class TestSide:
             figures=tuple(folder.figures[progress.figures :]),
             evidence=_relative(folder.files[progress.files :], self._run.out),
             notes=tuple(folder.notes[progress.notes :]),
+            exhibits=tuple(folder.exhibits[progress.exhibits :]),
+            started=datetime.fromtimestamp(start, UTC),
+            worker=self._worker,
         )
         progress.figures, progress.files = len(folder.figures), len(folder.files)
-        progress.notes = len(folder.notes)
+        progress.notes, progress.exhibits = len(folder.notes), len(folder.exhibits)
         return phase
 
 

@@ -8,8 +8,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from conformance.evidence.recorder import Attached, Event, Figured, Noted, StepEnded, StepStarted
+from conformance.evidence.recorder import Attached, Event, Exhibited, Figured, Noted, StepEnded, StepStarted
 from conformance.evidence.redaction import REDACTOR
 
 LOG = "log.txt"
@@ -40,6 +41,7 @@ class TestFolder:
 
     folder: Path
     figures: list[Figure] = field(default_factory=list)
+    exhibits: list[dict[str, Any]] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -73,6 +75,8 @@ class TestFolder:
             case Figured():
                 self.figures.append(Figure(event.name, event.value, event.unit))
                 self._line(event.at, f"{event.name} = {event.value:g} {event.unit}")
+            case Exhibited():
+                self.exhibits.append(event.data)
             case Noted():
                 self.notes.append(event.text)
                 self._line(event.at, f"note: {event.text}")

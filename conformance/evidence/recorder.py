@@ -1,20 +1,22 @@
-"""Steps, attachments and figures of a test, published to whoever subscribes.
+"""Steps, attachments, figures and exhibits of a test, published to whoever subscribes.
 
-The verbs of ``conformance`` say what they do, with :func:`step`, :func:`attach` and :func:`figure`; who writes it
-down (the Allure results, the text log of the test, the report) is no matter of theirs. A subscriber that fails
-costs its own output and never the test.
+The verbs of ``conformance`` say what they do, with :func:`step`, :func:`attach`, :func:`figure` and :func:`exhibit`;
+who writes it down (the Allure results, the text log of the test, the report) is no matter of theirs. A subscriber that
+fails costs its own output and never the test.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from conformance.evidence.exhibits import Exhibit
 from conformance.evidence.redaction import REDACTOR
 
 TEXT = "text/plain"
@@ -62,6 +64,14 @@ class Figured:
 
 
 @dataclass(frozen=True)
+class Exhibited:
+    """Something to be drawn, as plain data without secrets; ``data["kind"]`` tells what it is."""
+
+    data: dict[str, Any]
+    at: float
+
+
+@dataclass(frozen=True)
 class Noted:
     """A remark, such as why a piece of evidence could not be had."""
 
@@ -69,7 +79,7 @@ class Noted:
     at: float
 
 
-Event = StepStarted | StepEnded | Attached | Figured | Noted
+Event = StepStarted | StepEnded | Attached | Figured | Exhibited | Noted
 
 
 class Subscriber(Protocol):
@@ -135,8 +145,16 @@ def attach(name: str, body: str | bytes, type: str = TEXT) -> None:
 
 
 def figure(name: str, value: float, unit: str) -> None:
-    """Keep a measured number, such as ``figure("longest silence", 0.12, "s")``."""
+    """Keep a measured number, such as ``figure("longest silence", 0.12, "s")``; what is not finite is only noted."""
+    if not math.isfinite(value):
+        note(f"{name}: {value} {unit}")
+        return
     RECORDER.publish(Figured(name, float(value), unit, time.monotonic()))
+
+
+def exhibit(shown: Exhibit) -> None:
+    """Keep something to be drawn, such as a matrix of who reaches whom."""
+    RECORDER.publish(Exhibited(REDACTOR.object(shown.to_plain()), time.monotonic()))
 
 
 def note(text: str) -> None:

@@ -6,13 +6,17 @@ not failed, the target's address and node set, the target is the VMI's node and 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from conformance.evidence import step
+from conformance.evidence import exhibit, note, step
+from conformance.evidence.exhibits import MigrationExhibit
 from conformance.kube.api import Api, Object
 from conformance.kube.describe import condition, last_events, summary
+from conformance.kube.errors import ApiError
 from conformance.kube.resources import MIGRATIONS, PODS, VMIS
 from conformance.kube.waits import TimedOut, wait_gone, wait_until
 from conformance.verdicts import Blocked
@@ -56,6 +60,11 @@ class Migration:
 
 def follow_migration(api: Api, namespace: str, name: str, vmi: str) -> Migration:
     """Wait for a migration's end and check what it left; raises ``MigrationFailed``, ``Blocked`` without a target."""
+    with _exhibited(api, namespace, name, vmi):
+        return _follow(api, namespace, name, vmi)
+
+
+def _follow(api: Api, namespace: str, name: str, vmi: str) -> Migration:
     done = _wait_placed(api, namespace, name)
     if _phase(done) not in FINAL:
         try:
@@ -81,7 +90,7 @@ def follow_migration(api: Api, namespace: str, name: str, vmi: str) -> Migration
 
 def follow_failure(api: Api, namespace: str, name: str, vmi: str) -> str:
     """Wait until a migration has failed and its target pod is gone; gives why. ``Blocked`` if it moves."""
-    with step(f"wait until migration {namespace}/{name} of {vmi} fails"):
+    with step(f"wait until migration {namespace}/{name} of {vmi} fails"), _exhibited(api, namespace, name, vmi):
         done = wait_until(
             api, MIGRATIONS, name, namespace, lambda obj: _phase(obj) in FINAL, "migration", "end of the move"
         )
@@ -122,6 +131,40 @@ def judge(name: str, uid: str, vmi: Object) -> Migration:
         ended=_time(state["endTimestamp"]),
         domain_ready=_time(state["targetNodeDomainReadyTimestamp"]),
         mode=str(state.get("mode", "")),
+    )
+
+
+@contextmanager
+def _exhibited(api: Api, namespace: str, name: str, vmi: str) -> Iterator[None]:
+    """Keep for the report what the API tells of a migration when the block is over, however it ends."""
+    requested = datetime.now(UTC)
+    try:
+        yield
+    finally:
+        ended = datetime.now(UTC)
+        try:
+            migration = api.get(MIGRATIONS, name, namespace)
+            exhibit(_exhibit(migration, api.get(VMIS, vmi, namespace), requested, ended))
+        except (ApiError, KeyError, ValueError) as error:
+            note(f"migration {namespace}/{name} is not drawn: {error!r}")
+
+
+def _exhibit(migration: Object, vmi: Object, requested: datetime, ended: datetime) -> MigrationExhibit:
+    metadata, status = migration["metadata"], migration.get("status") or {}
+    state = status.get("migrationState") or {}
+    if not state.get("sourceNode") and _state(vmi).get("migrationUid") == metadata["uid"]:
+        state = _state(vmi)
+    stamps = [(each["phase"], each["phaseTransitionTimestamp"]) for each in status.get("phaseTransitionTimestamps", ())]
+    created = metadata.get("creationTimestamp")
+    moved = _phase(migration) == SUCCEEDED
+    return MigrationExhibit(
+        vm=f"{metadata['namespace']}/{vmi['metadata']['name']}",
+        source=str(state.get("sourceNode") or ""),
+        target=str(state.get("targetNode") or ""),
+        requested=requested,
+        ended=ended,
+        phases=tuple((phase, _time(at)) for phase, at in [*([("created", created)] if created else []), *stamps]),
+        failure="" if moved else str(state.get("failureReason") or f"phase {_phase(migration) or 'unset'}"),
     )
 
 

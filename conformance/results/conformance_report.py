@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.catalog.model import Catalog, Level, Profile
+from conformance.evidence.exhibits import moment
 from conformance.evidence.folder import Figure
 from conformance.evidence.redaction import REDACTOR
 from conformance.features.model import FeatureSet
@@ -127,9 +128,12 @@ def _test(record: TestRecord) -> dict[str, Any]:
         "nodeid": record.nodeid,
         "verdict": record.verdict.value,
         "reason": record.reason,
+        "started": moment(record.started) if record.started else None,
         "duration": round(record.duration, 3),
+        "worker": record.worker,
         "evidence": list(record.evidence),
         "notes": list(record.notes),
+        "exhibits": list(record.exhibits),
     }
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from conformance.evidence.folder import Figure
 from conformance.verdicts import Verdict
+
+ALONE = "main"
+"""The worker of a run without xdist."""
 
 
 @dataclass(frozen=True)
 class TestRecord:
     """One test that was run, or that a worker died of.
 
-    ``evidence`` are paths below the output folder; ``reason`` is empty for a test that simply passed.
+    ``evidence`` are paths below the output folder; ``reason`` is empty for a test that simply passed. ``exhibits`` are
+    plain data as in report.json. ``started`` is UTC; None when its worker died before it could tell.
     """
 
     __test__ = False
@@ -27,6 +32,9 @@ class TestRecord:
     figures: tuple[Figure, ...] = ()
     evidence: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    exhibits: tuple[dict[str, Any], ...] = ()
+    started: datetime | None = None
+    worker: str = ALONE
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,9 @@ class Phase:
     figures: tuple[Figure, ...] = ()
     evidence: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    exhibits: tuple[dict[str, Any], ...] = ()
+    started: datetime | None = None
+    worker: str = ALONE
 
     def to_plain(self) -> dict[str, Any]:
         """Plain data, for xdist."""
@@ -49,6 +60,9 @@ class Phase:
             "figures": [[figure.name, figure.value, figure.unit] for figure in self.figures],
             "evidence": list(self.evidence),
             "notes": list(self.notes),
+            "exhibits": list(self.exhibits),
+            "started": self.started.isoformat() if self.started else None,
+            "worker": self.worker,
         }
 
     @classmethod
@@ -61,6 +75,9 @@ class Phase:
             figures=tuple(Figure(*figure) for figure in plain["figures"]),
             evidence=tuple(plain["evidence"]),
             notes=tuple(plain["notes"]),
+            exhibits=tuple(plain["exhibits"]),
+            started=datetime.fromisoformat(plain["started"]) if plain["started"] else None,
+            worker=plain["worker"],
         )
 
 
@@ -87,6 +104,9 @@ class Stream:
             figures=record.figures + phase.figures,
             evidence=record.evidence + phase.evidence,
             notes=notes,
+            exhibits=record.exhibits + phase.exhibits,
+            started=record.started or phase.started,
+            worker=phase.worker,
         )
         if not last:
             self._open[nodeid] = record

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from conformance.evidence.exhibits import End, Path
 from conformance.traffic.peers import Peer, Place, line
 from conformance.traffic.probe import PORT, Protocol
 
@@ -114,23 +114,21 @@ class Finding:
             return f"{route}: expected no path, but packets arrive, only no reply comes back: {self.seen.how}"
         return f"{route}: no path: {self.seen.how}"
 
-    def data(self) -> dict[str, Any]:
+    def path(self) -> Path:
         """For a report to draw."""
-        return {
-            "client": str(self.client),
-            "client_address": self.client.address,
-            "client_node": self.client.node,
-            "server": str(self.server),
-            "server_address": self.server.address,
-            "server_node": self.server.node,
-            "protocol": self.cell.way.protocol,
-            "port": self.cell.port,
-            "expected": "reached" if self.cell.allowed else "blocked",
-            "observed": "reached" if self.reached else "arrived" if self.seen.arrived else "blocked",
-            "answered_by": None if self.seen.by is None else str(self.seen.by),
-            "as_expected": self.as_expected,
-            "how": self.seen.how,
-        }
+        return Path(
+            client=_end(self.client),
+            server=_end(self.server),
+            protocol=self.cell.way.protocol,
+            port=self.cell.port,
+            expected="reached" if self.cell.allowed else "blocked",
+            observed="reached" if self.reached else "arrived" if self.seen.arrived else "blocked",
+            how=self.seen.how,
+        )
+
+
+def _end(place: Place) -> End:
+    return End(str(place), place.address, place.node)
 
 
 def cells(

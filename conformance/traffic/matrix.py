@@ -13,9 +13,11 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
-from conformance.evidence import JSON, attach, note, step
+from conformance.evidence import JSON, attach, exhibit, note, step
+from conformance.evidence.exhibits import MatrixExhibit
 from conformance.kube.waits import Deadline
 from conformance.machines.parse.ping import Ping, parse_ping
 from conformance.side_by_side import entered_side_by_side, side_by_side
@@ -238,7 +240,9 @@ def _replies(ping: Ping) -> int:
 
 def _keep(findings: Sequence[Finding], title: str) -> None:
     attach(f"matrix, {title}", draw(findings))
-    attach(f"matrix, {title}, cells", json.dumps({"title": title, "cells": [f.data() for f in findings]}), JSON)
+    shown = MatrixExhibit(title, datetime.now(UTC), tuple(finding.path() for finding in findings))
+    attach(f"matrix, {title}, cells", json.dumps(shown.to_plain()), JSON)
+    exhibit(shown)
 
 
 def judge(findings: Sequence[Finding], title: str) -> None:

@@ -13,13 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conformance.evidence import JSON, attach, figure, note, step
+from conformance.evidence import JSON, attach, exhibit, figure, note, step
+from conformance.evidence.exhibits import StreamExhibit
 from conformance.machines.guest import Guest
 from conformance.machines.shell import ShellError, quote
 from conformance.traffic import netcat
 from conformance.traffic.arrivals import Arrivals, Timeline, read_arrivals
 from conformance.traffic.background import Background, background
 from conformance.traffic.cells import Destination
+from conformance.traffic.clock import Clock, read_clock
 from conformance.traffic.listener import wait_open
 from conformance.traffic.peers import Peer, line
 
@@ -121,11 +123,12 @@ def stream(
             except BaseException:
                 _keep_evidence(running, ends, token)
                 raise
+            clocks = {str(peer): read_clock(end.guest, f": > {end.folder}/stop") for peer, end in ends.items()}
             records = _finish(ends, token, drain)
             stayed = [peer for peer in ends if peer.migration_uid == moves[peer]] or list(ends)
             counting = measured_on or max(stayed, key=lambda peer: records[str(peer)].longest_silence)
             running.conclude(records, str(counting))
-    _record(running)
+    _record(running, clocks[running.measured_on])
     if any(not record.times for record in records.values()):
         raise StreamFailed(f"{route}: the stream carried nothing: {'; '.join(running.faults)}")
 
@@ -157,9 +160,7 @@ def _wait_started(route: str, ends: dict[Peer, Background]) -> None:
 
 
 def _finish(ends: dict[Peer, Background], token: str, drain: str) -> dict[str, Arrivals]:
-    """Ask both sides to stop, wait until the last lines have arrived, and read both records."""
-    for end in ends.values():
-        end.guest.must(f": > {end.folder}/stop", idempotent=True)
+    """Both were asked to stop: wait until the last lines have arrived, and read both records."""
     records = {}
     for peer, end in ends.items():
         seconds = end.guest.timeouts[drain]
@@ -185,7 +186,22 @@ def _keep_evidence(running: Stream, ends: dict[Peer, Background], token: str) ->
             attach(f"stream {running.route} at {peer}", text)
 
 
-def _record(running: Stream) -> None:
+def _record(running: Stream, clock: Clock) -> None:
     figure("longest silence", running.longest_silence, "s")
     attach(f"stream {running.route}", str(running.timeline))
     attach(f"stream {running.route}, arrivals", json.dumps(running.timeline.points()), JSON)
+    if running.measured.times:
+        exhibit(_exhibit(running, clock))
+
+
+def _exhibit(running: Stream, clock: Clock) -> StreamExhibit:
+    first, *_ = running.measured.times
+    return StreamExhibit(
+        route=running.route,
+        measured_on=running.measured_on,
+        started=clock.when(first),
+        accuracy=clock.accuracy,
+        seconds=running.measured.until - first,
+        times=tuple(at - first for at in running.measured.times),
+        faults=running.faults,
+    )

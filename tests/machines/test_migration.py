@@ -6,6 +6,8 @@ import copy
 
 import pytest
 
+from conformance.evidence.folder import TestFolder
+from conformance.evidence.recorder import RECORDER
 from conformance.kube.api import Api
 from conformance.machines.migration import MigrationFailed, follow_migration, judge
 from conformance.timeouts import Timeouts
@@ -57,6 +59,41 @@ def test_a_migration_that_succeeded(api, server):
     server.put(VMIS, VMI)
     move = follow_migration(api, "ns", "move", "vm")
     assert (move.source, move.target, move.uid, move.seconds) == ("worker-1", "worker-2", "m-uid", 2.0)
+
+
+@pytest.fixture
+def shown(tmp_path):
+    """What is kept to be drawn."""
+    folder = TestFolder(tmp_path / "evidence")
+    unsubscribe = RECORDER.subscribe(folder)
+    yield folder.exhibits
+    unsubscribe()
+
+
+def test_a_migration_is_shown_with_its_phases(api, server, shown):
+    stamps = [
+        {"phase": phase, "phaseTransitionTimestamp": f"2026-11-20T17:15:3{second}Z"}
+        for phase, second in (("Scheduling", 4), ("Succeeded", 7))
+    ]
+    put_migration(server, "Succeeded", phaseTransitionTimestamps=stamps)
+    server.put(VMIS, VMI)
+    follow_migration(api, "ns", "move", "vm")
+    (move,) = shown
+    assert (move["vm"], move["source"], move["target"], move["failure"]) == ("ns/vm", "worker-1", "worker-2", "")
+    assert [(each["phase"], each["at"][17:]) for each in move["phases"][-2:]] == [
+        ("Scheduling", "34.000Z"),
+        ("Succeeded", "37.000Z"),
+    ]
+
+
+def test_a_migration_that_failed_is_shown_too(api, server, shown):
+    put_migration(server, "Failed", migrationState={"failureReason": "target QEMU died", "sourceNode": "worker-1"})
+    server.put(VMIS, VMI)
+    with pytest.raises(MigrationFailed):
+        follow_migration(api, "ns", "move", "vm")
+    assert [(move["failure"], move["source"], move["target"]) for move in shown] == [
+        ("target QEMU died", "worker-1", "")
+    ]
 
 
 @pytest.mark.parametrize(

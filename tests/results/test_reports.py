@@ -130,7 +130,7 @@ def test_report_html_is_one_whole_page(document: dict[str, Any]) -> None:
     inner = [link[1:] for link in page.links if link.startswith("#")]
     assert set(inner) <= set(page.ids)
     assert "evidence/bad/log.txt" in page.links
-    assert "vm-a (10.0.0.3, worker-1) -> vm-b (10.0.0.4:80): <no answer>" in page.text
+    assert "tcp vm-a (10.0.0.3, worker-1) -> vm-b (10.0.0.4:80, worker-2): <no answer>" in page.text
     assert "<no answer>" not in text
     assert "1 failed, 1 lifted, 1 blocked; 2 as documented" in page.text
     assert "proves the suite, not OVN-Kubernetes" in page.text

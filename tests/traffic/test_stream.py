@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from conformance.evidence.folder import TestFolder
+from conformance.evidence.recorder import RECORDER
 from conformance.traffic import StreamFailed, stream
 from tests.traffic.conftest import only
 
@@ -15,6 +18,15 @@ SHELLS = {"busybox": ("busybox", "sh"), "bash": ("bash",), "dash": ("dash",)}
 def during(seconds: float) -> None:
     """Let lines flow."""
     threading.Event().wait(seconds)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """What is recorded."""
+    folder = TestFolder(tmp_path / "evidence")
+    unsubscribe = RECORDER.subscribe(folder)
+    yield folder
+    unsubscribe()
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -38,10 +50,12 @@ def test_any_netcat_carries_it(client, server, tmp_path, program):
     assert flow.arrived_in_order, flow.faults
 
 
-def test_an_outage_is_measured_on_the_side_that_stays(client, server):
+def test_an_outage_is_measured_on_the_side_that_stays(client, server, folder):
+    before = datetime.now(UTC)
     with stream(client, server) as flow:
         during(0.3)
         with server.rules("input", "drop"):
+            after = datetime.now(UTC)
             during(1.5)
         server.migration_uid = "moved"
         during(0.2)
@@ -50,6 +64,13 @@ def test_an_outage_is_measured_on_the_side_that_stays(client, server):
     assert flow.longest_silence >= 1.4, flow.timeline
     assert "longest silence" in str(flow.timeline)
     assert max(gap for _, gap in flow.timeline.points()) == flow.longest_silence
+    (shown,) = folder.exhibits
+    assert shown["measuredOn"] == "vm-a"
+    assert shown["silences"][0]["seconds"] == round(flow.longest_silence, 3)
+    silent = datetime.fromisoformat(shown["started"]) + timedelta(seconds=shown["silences"][0]["at"])
+    slack = timedelta(seconds=shown["accuracy"] + 0.1)
+    # The first lines that go unacknowledged arrive all the same.
+    assert before - slack <= silent <= after + slack + timedelta(seconds=1), shown
 
 
 def test_the_side_asked_for_is_measured(client, server):
