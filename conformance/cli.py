@@ -32,6 +32,7 @@ EXIT_CODES = """\
 Exit status: 0 all that ran is as documented · 1 something failed, was blocked, or a limitation is lifted ·
 2 interrupted · 3 internal error · 4 wrong use · 5 nothing was run · 10 preflight failed: no test was begun.
 """
+COMPARE_CODES = "Exit status: 0 nothing got worse · 1 a regression · 4 wrong use, or a file that cannot be trusted."
 PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 app = typer.Typer(
@@ -115,6 +116,35 @@ def prove(context: typer.Context) -> None:
     if find_spec("conformance.prove") is None:
         raise Problem("this installation has no proofs: conformance.prove is missing", PREFLIGHT_FAILED)
     raise typer.Exit(int(import_module("conformance.prove").prove(list(context.args)) or 0))
+
+
+@app.command("compare", epilog=COMPARE_CODES)
+def compare_command(
+    before: Annotated[Path, typer.Argument(metavar="A", help="The earlier report.json.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The later one.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+) -> None:
+    """Compare two reports: what got worse, what got better, which figures moved.
+
+    What passed in A and is not known to hold in B, for whatever reason, is a regression.
+    """
+    from conformance.compare import BadReport, compare, read, writing
+
+    if as_json and as_markdown:
+        raise Problem("--json and --markdown exclude each other")
+    try:
+        made = compare(read(before, catalog()), read(after, catalog()))
+    except BadReport as error:
+        raise Problem(str(error)) from error
+    if as_json:
+        typer.echo(json.dumps(made.data(), indent=2, ensure_ascii=False))
+    elif as_markdown:
+        typer.echo(writing.markdown(made), nl=False)
+    else:
+        writing.show(Console(), made)
+    if made.regressions:
+        raise typer.Exit(1)
 
 
 @app.command("clean")

@@ -8,6 +8,7 @@ silence. The session is over when the last line sent has arrived, or was waited 
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -187,7 +188,8 @@ def _keep_evidence(running: Stream, ends: dict[Peer, Background], token: str) ->
 
 
 def _record(running: Stream, clock: Clock) -> None:
-    figure("longest silence", running.longest_silence, "s")
+    if math.isfinite(running.longest_silence):  # where nothing arrived there is no number: JSON has none for it
+        figure("longest silence", running.longest_silence, "s")
     attach(f"stream {running.route}", str(running.timeline))
     attach(f"stream {running.route}, arrivals", json.dumps(running.timeline.points()), JSON)
     if running.measured.times:
