@@ -29,7 +29,7 @@ from conformance.provider import Lab, ProviderFailed
 from conformance.results import terminal
 from conformance.results.records import ALONE, Phase, Stream
 from conformance.results.requirements import Judged, judge_all
-from conformance.results.run import Ending, Environment, Plan, Run
+from conformance.results.run import Ending, Environment, Plan, Run, environment_kind
 from conformance.results.writers import write_all
 from conformance.testside import PHASE, RUN
 from conformance.verdicts import CONCLUSIVE, Verdict
@@ -282,7 +282,9 @@ class Controller:
         kind = self._shared.environment if values.udn_kubeconfig else "lab"
         if found is None:
             return Environment(kind, None, values.udn_context, FeatureSet(), versions)
-        return Environment(kind, found.server, values.udn_context, self._shared.features, versions | found.versions)
+        versions |= found.versions
+        kind = environment_kind(kind, versions)
+        return Environment(kind, found.server, values.udn_context, self._shared.features, versions)
 
     def _plan(self) -> Plan:
         return Plan(

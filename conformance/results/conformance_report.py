@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.catalog.model import Catalog, Level, Profile
+from conformance.catalog.model import Catalog, Kind, Level, Profile
 from conformance.evidence.exhibits import moment
 from conformance.evidence.folder import Figure
 from conformance.evidence.redaction import REDACTOR
 from conformance.features.model import FeatureSet
 from conformance.results.files import write
+from conformance.results.implementation import implementation
 from conformance.results.records import TestRecord
 from conformance.results.requirements import Judged, of_level, result, statistics
 from conformance.results.run import STATEMENTS, Run
@@ -26,6 +27,7 @@ FILE = "report.json"
 def build(catalog: Catalog, run: Run, judged: Sequence[Judged]) -> dict[str, Any]:
     """The report as plain data, without secrets."""
     covered = [each for each in judged if each.verdict is not Verdict.NOT_COVERED]
+    limitations = [each for each in judged if each.requirement.kind is Kind.LIMITATION]
     document = {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -33,6 +35,7 @@ def build(catalog: Catalog, run: Run, judged: Sequence[Judged]) -> dict[str, Any
         "date": run.started.isoformat(timespec="seconds"),
         "duration": round(run.seconds, 3),
         "environment": _environment(run),
+        "implementation": implementation(run.environment),
         "versions": dict(run.environment.versions),
         "features": run.environment.features.to_list(),
         "result": "failure" if run.ending.preflight else result(covered),
@@ -42,7 +45,11 @@ def build(catalog: Catalog, run: Run, judged: Sequence[Judged]) -> dict[str, Any
         "statistics": _counts(judged),
         "profiles": [_profile(profile, judged, run.environment.features) for profile in catalog.profiles],
         "requirements": [_requirement(each, catalog) for each in judged],
-        "notCovered": [each.requirement.id for each in judged if each.verdict is Verdict.NOT_COVERED],
+        "limitations": {
+            "confirmed": _ids(limitations, Verdict.CONFIRMED),
+            "lifted": _ids(limitations, Verdict.LIFTED),
+        },
+        "notCovered": _ids(judged, Verdict.NOT_COVERED),
         "rerun": list(run.rerun),
     }
     redacted: dict[str, Any] = REDACTOR.object(document)
@@ -52,7 +59,7 @@ def build(catalog: Catalog, run: Run, judged: Sequence[Judged]) -> dict[str, Any
 def save(document: dict[str, Any], out: Path) -> Path:
     """Write it below ``out``; raises OSError."""
     file = out / FILE
-    write(file, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    write(file, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return file
 
 
@@ -86,16 +93,17 @@ def _profile(profile: Profile, judged: Iterable[Judged], features: FeatureSet) -
 
 
 def _level(judged: list[Judged]) -> dict[str, Any]:
-    def ids(verdict: Verdict) -> list[str]:
-        return [each.requirement.id for each in judged if each.verdict is verdict]
-
     return {
         "result": result(judged),
         "statistics": _counts(judged),
-        "failedRequirements": ids(Verdict.FAILED) + ids(Verdict.LIFTED),
-        "blockedRequirements": ids(Verdict.BLOCKED),
-        "notApplicableRequirements": ids(Verdict.NOT_APPLICABLE),
+        "failedRequirements": _ids(judged, Verdict.FAILED) + _ids(judged, Verdict.LIFTED),
+        "blockedRequirements": _ids(judged, Verdict.BLOCKED),
+        "notApplicableRequirements": _ids(judged, Verdict.NOT_APPLICABLE),
     }
+
+
+def _ids(judged: Iterable[Judged], verdict: Verdict) -> list[str]:
+    return [each.requirement.id for each in judged if each.verdict is verdict]
 
 
 def _requirement(judged: Judged, catalog: Catalog) -> dict[str, Any]:

@@ -37,6 +37,11 @@ class Environment:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
+def environment_kind(said: str, versions: Mapping[str, str]) -> str:
+    """``lab`` or ``cluster``: what the run was told, unless KubeVirt's version is of a lab that came as a kubeconfig."""
+    return "lab" if versions.get("kubevirt", "").endswith("+lab") else said
+
+
 @dataclass(frozen=True)
 class Plan:
     """What was to be run: pytest's ids of the tests, and why the others were not among them.

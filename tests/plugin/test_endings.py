@@ -165,6 +165,17 @@ def test_a_lab_that_does_not_come_up_is_a_failed_preflight(
     assert log.read_text().splitlines()[-1] == "down"
 
 
+def test_a_lab_that_comes_as_a_kubeconfig_is_a_lab(suites: Suites) -> None:
+    suites.write("test_all.py", "@verifies('primary-l2/mtu')\ndef test_good():\n    pass\n")
+    suites.cluster.answers["/apis/kubevirt.io/v1/kubevirts"]["items"][0]["status"]["observedKubeVirtVersion"] = (
+        "v1.8.0+lab"
+    )
+    report = suites.run().report
+    assert report["environment"]["kind"] == "lab"
+    assert "proves the suite, not OVN-Kubernetes" in report["environment"]["statement"]
+    assert report["implementation"]["name"] == "udn-lab"
+
+
 def _lab(suites: Suites, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a lab's command in place that leads to the test's API server; its log of calls."""
     package = tmp_path / "path" / "lab"

@@ -109,7 +109,9 @@ def _held() -> dict[str, Any]:
 
 
 def _tried() -> dict[str, Any]:
-    ends = [End(f"ns/vm-{name}", f"10.0.0.{number}", f"worker-{number % 2 + 1}") for number, name in enumerate("abc", 3)]
+    ends = [
+        End(f"ns/vm-{name}", f"10.0.0.{number}", f"worker-{number % 2 + 1}") for number, name in enumerate("abc", 3)
+    ]
     paths = [
         TriedPath(client, server, protocol, port, "blocked" if server is ends[2] else "reached", observed, "seen")
         for client in ends

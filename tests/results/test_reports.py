@@ -15,8 +15,9 @@ import pytest
 
 from conformance.catalog.model import Catalog
 from conformance.results import allure, conformance_report, html, terminal
+from conformance.results.implementation import implementation
 from conformance.results.requirements import judge_all
-from conformance.results.run import Plan, Run
+from conformance.results.run import Environment, Plan, Run
 from conformance.results.writers import write_all
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,6 +49,48 @@ def test_report_json_follows_its_schema(document: dict[str, Any]) -> None:
     assert [error.message for error in validator.iter_errors(document)] == []
     document["requirements"][0]["verdict"] = "fine"
     assert "'fine' is not one of" in next(validator.iter_errors(document)).message
+
+
+@pytest.mark.parametrize("told", ["kind", "statement", "implementation", "version"])
+def test_a_lab_run_cannot_pass_for_a_cluster(catalog: Catalog, run: Run, told: str) -> None:
+    """However much of it is changed, what is left tells."""
+    versions = {"kubernetes": "v1.33.0", "kubevirt": "v1.8.0+lab"}
+    cluster = replace(run, environment=replace(run.environment, kind="cluster", versions={"kubernetes": "v1.33.0"}))
+    honest = conformance_report.build(catalog, replace(cluster, rerun=("udn-conformance", "run")), [])
+    lab = conformance_report.build(catalog, replace(run, environment=replace(run.environment, versions=versions)), [])
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
+    assert validator.is_valid(honest)
+    assert validator.is_valid(lab)
+    made_up = lab | {
+        "environment": honest["environment"] if told != "statement" else lab["environment"] | {"kind": "cluster"},
+        "implementation": honest["implementation"] if told != "implementation" else lab["implementation"],
+        "versions": honest["versions"] if told != "version" else lab["versions"],
+        "rerun": honest["rerun"],
+    }
+    made_up["environment"] = made_up["environment"] | ({"kind": "lab"} if told == "kind" else {})
+    assert not validator.is_valid(made_up)
+
+
+def test_limitations_have_lists_of_their_own(document: dict[str, Any]) -> None:
+    assert document["limitations"] == {"confirmed": ["sample/limit-there"], "lifted": ["sample/limit-gone"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "versions", "name", "version"),
+    [
+        ("lab", {"kubernetes": "v1.33.0", "udn-conformance": "0.1.0"}, "udn-lab", "0.1.0"),
+        ("cluster", {"kubernetes": "v1.33.0", "openshift": "4.20.1"}, "OpenShift", "4.20.1"),
+        ("cluster", {"kubernetes": "v1.33.0"}, "Kubernetes", "v1.33.0"),
+        ("cluster", {}, "Kubernetes", None),
+    ],
+)
+def test_the_implementation_is_what_was_tested(kind: str, versions: dict[str, str], name: str, version: str) -> None:
+    told = implementation(Environment(kind, versions=versions | {"kubevirt": "v1.6.0"}))
+    assert (told["name"], told["version"]) == (name, version)
+    components = {each["name"]: each["version"] for each in told["components"]}
+    assert components["KubeVirt"] == "v1.6.0"
+    assert components["OVN-Kubernetes"] is None
+    assert name not in components
 
 
 def test_every_verdict_is_counted_once(document: dict[str, Any]) -> None:
