@@ -38,7 +38,7 @@ class Environment:
 
 
 def environment_kind(said: str, versions: Mapping[str, str]) -> str:
-    """``lab`` or ``cluster``: what the run was told, unless KubeVirt's version is of a lab that came as a kubeconfig."""
+    """``lab`` or ``cluster``: what the run was told, unless KubeVirt is of a lab that came as a kubeconfig."""
     return "lab" if versions.get("kubevirt", "").endswith("+lab") else said
 
 
