@@ -19,12 +19,15 @@ from conformance import listing
 from conformance.catalog.index import scan
 from conformance.catalog.loader import CatalogError, catalog
 from conformance.cleaning import leftovers, remove
+from conformance.doctor.command import STRICT, doctor
+from conformance.evidence.redaction import REDACTOR
 from conformance.kube.api import Api
 from conformance.kube.errors import ApiError, Refused
 from conformance.kube.transport import KubeconfigError
 from conformance.naming import unknown
-from conformance.preflight import with_hint
-from conformance.provider import command
+from conformance.options import UsageProblem
+from conformance.preflight import PreflightFailed, with_hint
+from conformance.provider import ProviderFailed, command
 
 PREFLIGHT_FAILED = 10
 USAGE = 4
@@ -81,7 +84,8 @@ class OneLine:
 @app.command("run", context_settings=PASSED_ON, help="Run the suites: on the lab, or on the cluster of --kubeconfig.")
 def run(context: typer.Context) -> None:
     """Run pytest on the suites, with the options as they are given."""
-    arguments = list(context.args)
+    # pytest has an option --strict of its own, which is not what is meant of a cluster.
+    arguments = [STRICT if argument == "--strict" else argument for argument in context.args]
     if "--help" in arguments or "-h" in arguments:
         listing.show_run_help(Console(), EXIT_CODES)
         return
@@ -90,6 +94,12 @@ def run(context: typer.Context) -> None:
     ini = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites)]
     paths = [] if listing.names_tests(arguments) else [str(suites)]
     raise typer.Exit(int(pytest.main([*ini, *arguments, *paths], [OneLine()])))
+
+
+@app.command("doctor", context_settings=PASSED_ON, help="Tell what a cluster offers, and what a run can verify there.")
+def doctor_command(context: typer.Context) -> None:
+    """Look at the cluster, and create nothing in it."""
+    doctor(context.args, suites_folder())
 
 
 @app.command("list")
@@ -201,9 +211,9 @@ def _told(error: Exception) -> tuple[str, int] | None:
     match error:
         case Problem():
             return str(error), error.status
-        case ApiError() | KubeconfigError():
-            return str(error), PREFLIGHT_FAILED
-        case CatalogError() | listing.UnknownFlag():
+        case ApiError() | KubeconfigError() | PreflightFailed() | ProviderFailed():
+            return REDACTOR.text(str(error)), PREFLIGHT_FAILED
+        case CatalogError() | listing.UnknownFlag() | UsageProblem():
             return str(error), USAGE
     # Typer's errors of use come from click or from its own copy of it, by release: told by what they can do.
     tell = getattr(error, "format_message", None)

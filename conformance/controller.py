@@ -20,12 +20,13 @@ from conformance.catalog.index import Index, without_group
 from conformance.catalog.loader import catalog
 from conformance.cleaning import sweep
 from conformance.context import Shared, build, new_password, new_run_id, out_folder
-from conformance.evidence.redaction import REDACTOR, kubeconfig_secrets
+from conformance.doctor import Diagnosis, diagnose
+from conformance.doctor.lines import lines
+from conformance.evidence.redaction import REDACTOR
 from conformance.features.model import FeatureSet
-from conformance.features.sight import Given
 from conformance.interrupts import Interrupts
-from conformance.preflight import Found, PreflightFailed, examine
-from conformance.provider import Lab, ProviderFailed
+from conformance.preflight import PreflightFailed, enter_as_asked
+from conformance.provider import Lab, ProviderFailed, adopt
 from conformance.results import terminal
 from conformance.results.records import ALONE, Phase, Stream
 from conformance.results.requirements import Judged, judge_all
@@ -56,7 +57,7 @@ class Controller:
         self._broken: dict[str, str] = {}
         self._lab: Lab | None = None
         self._runs_on: Lab | None = None
-        self._found: Found | None = None
+        self._found: Diagnosis | None = None
         self._finished: tuple[Run, list[Judged], list[str]] | None = None
         self._shared = Shared(self._values.udn_run_id or new_run_id(), "cluster", new_password())
         REDACTOR.register(self._shared.password)
@@ -94,31 +95,22 @@ class Controller:
                 lab.install_missing()
         self._runs_on = lab
         provided = lab.up()
-        options.merge(self._values, provided.run_options)
-        options.check(self._values)
-        self._values.udn_kubeconfig = str(provided.kubeconfig)
+        adopt(self._values, provided)
         self._shared = replace(self._shared, environment=provided.environment)
 
     def _examine(self) -> None:
         values, shared = self._values, self._shared
-        kubeconfig = (self._base / values.udn_kubeconfig).absolute()
-        values.udn_kubeconfig = str(kubeconfig)
-        REDACTOR.register(*kubeconfig_secrets(kubeconfig))
-        given = Given(
-            virtctl=values.udn_virtctl,
-            outside=values.udn_outside,
-            outside_name=values.udn_outside_name,
-            outside_shell=values.udn_outside_shell,
-            interface_binding=values.udn_interface_binding or "l2bridge",
-        )
-        self._found = examine(kubeconfig, values.udn_context, options.timeouts(values), given)
-        features = self._found.features.with_overrides(options.overrides(values))
-        self._shared = replace(shared, features=features)
+        sight = enter_as_asked(values, self._base)
+        asked, said = options.selection(values), options.overrides(values)
+        self._found = diagnose(sight, catalog(), self._index, asked, said)
+        self._shared = replace(shared, features=self._found.features)
         self._config.stash[RUN] = build(values, self._shared, self._base)
         self._say(f"run {shared.run_id} on {shared.environment} {self._found.server}")
-        reporter = self._terminal()
-        if reporter is not None and values.verbose >= 0:
-            terminal.features_table(reporter, features)
+        if values.verbose >= 0:
+            for line in lines(self._found):
+                self._say(line)
+        if values.udn_strict_features and (problem := self._found.not_strictly_fit):
+            raise PreflightFailed(problem)
 
     def _give_up(self, session: pytest.Session, problem: str) -> None:
         """End with the results of a run that could not begin, JUnit's included."""

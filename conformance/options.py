@@ -76,6 +76,10 @@ OPTIONS: tuple[Option, ...] = (
     _many(
         "--feature", "NAME=yes|no", "say that the cluster has a feature or not, instead of detecting it (repeatable)"
     ),
+    _switch(
+        "--strict-features",
+        "do not begin when a feature is missing that core requirements need; `run` takes --strict for it",
+    ),
     Option(
         "--limitations",
         "whether a documented limitation that is gone fails the run (default: fail)",

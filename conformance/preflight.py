@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import argparse
 from pathlib import Path
-from typing import Any
 
-from conformance.features.detect import detect
-from conformance.features.model import FeatureSet
+from conformance import options
+from conformance.context import DEFAULTS
+from conformance.evidence.redaction import REDACTOR, kubeconfig_secrets
 from conformance.features.sight import Given, Sight
 from conformance.kube.api import Api
 from conformance.kube.errors import Refused, Unreachable
@@ -20,17 +20,24 @@ class PreflightFailed(Exception):
     """The run cannot begin; one line that says why and what to do."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """What preflight learned of the cluster."""
+def enter_as_asked(values: argparse.Namespace, base: Path) -> Sight:
+    """The cluster that the options name, relative to ``base``; raises PreflightFailed."""
+    kubeconfig = (base / values.udn_kubeconfig).absolute()
+    values.udn_kubeconfig = str(kubeconfig)
+    REDACTOR.register(*kubeconfig_secrets(kubeconfig))
+    given = Given(
+        virtctl=values.udn_virtctl,
+        outside=values.udn_outside,
+        outside_name=values.udn_outside_name,
+        outside_shell=values.udn_outside_shell,
+        interface_binding=values.udn_interface_binding or "l2bridge",
+        image=values.udn_image or DEFAULTS["image"],
+    )
+    return enter(kubeconfig, values.udn_context, options.timeouts(values), given)
 
-    server: str
-    features: FeatureSet
-    versions: dict[str, str] = field(default_factory=dict)
 
-
-def examine(kubeconfig: Path, context: str | None, timeouts: Timeouts, given: Given) -> Found:
-    """Look at the cluster; raises PreflightFailed."""
+def enter(kubeconfig: Path, context: str | None, timeouts: Timeouts, given: Given) -> Sight:
+    """The cluster of a kubeconfig, once it has answered and let this user in; raises PreflightFailed."""
     if not kubeconfig.exists():
         raise PreflightFailed(f"kubeconfig {kubeconfig} does not exist; name another with --kubeconfig")
     try:
@@ -42,21 +49,15 @@ def examine(kubeconfig: Path, context: str | None, timeouts: Timeouts, given: Gi
         api = Api.connect(kubeconfig, context, timeouts)
     except KubeconfigError as error:
         raise PreflightFailed(str(error)) from error
-    return _look(Sight(api, given))
-
-
-def _look(sight: Sight) -> Found:
-    api = sight.api
     try:
-        version = str(api.raw("/version").get("gitVersion", "unknown"))
+        api.raw("/version")
         # A user without the right to make namespaces would fail at the first one; to list them is the least.
         api.list(NAMESPACES, labels="udn-conformance/run=preflight")
-        features = detect(sight)
     except Unreachable as error:
         raise PreflightFailed(str(error)) from error
     except Refused as error:
         raise PreflightFailed(with_hint(api, error)) from error
-    return Found(api.server, features, _versions(sight, version, features))
+    return Sight(api, given)
 
 
 def with_hint(api: Api, error: Refused) -> str:
@@ -66,16 +67,3 @@ def with_hint(api: Api, error: Refused) -> str:
         403: "this user is not allowed to; be a cluster administrator, or have the rights of deploy/rbac.yaml",
     }
     return f"{api.server}: {error}; {hints.get(error.code, 'is this a Kubernetes API server?')}"
-
-
-def _versions(sight: Sight, kubernetes: str, features: FeatureSet) -> dict[str, str]:
-    versions = {"kubernetes": kubernetes}
-    status: dict[str, Any] = (sight.kubevirt or {}).get("status") or {}
-    if status.get("observedKubeVirtVersion"):
-        versions["kubevirt"] = str(status["observedKubeVirtVersion"])
-    if features.has("virtctl"):
-        versions["virtctl"] = features["virtctl"].evidence
-    systems = {str((node.get("status") or {}).get("nodeInfo", {}).get("osImage", "")) for node in sight.nodes} - {""}
-    if systems:
-        versions["nodes"] = f"{len(sight.nodes)}, {', '.join(sorted(systems))}"
-    return versions

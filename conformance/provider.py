@@ -6,6 +6,7 @@ for the report.
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conformance import options
 from conformance.options import UsageProblem
 
 _WRONG_USE = 2  # of ``python -m lab``, which is told nothing of the user's but the name
@@ -71,6 +73,13 @@ class Lab:
         # In a session of its own: a second Ctrl-C must not leave half a lab behind.
         answer = _call(["down", *self._name], own_session=True)
         return None if answer.returncode == 0 else f"the lab does not go down: {_said(answer)}"
+
+
+def adopt(values: argparse.Namespace, provided: Provided) -> None:
+    """Have the options speak of a cluster that was provided; raises UsageProblem."""
+    options.merge(values, provided.run_options)
+    options.check(values)
+    values.udn_kubeconfig = str(provided.kubeconfig)
 
 
 def command(arguments: Sequence[str]) -> list[str]:

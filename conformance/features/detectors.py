@@ -13,8 +13,8 @@ from typing import Any
 
 from conformance.features.sight import Sight, node_addresses
 from conformance.features.virtctl import virtctl_version
-from conformance.kube.errors import NotFound, Refused
-from conformance.kube.resources import CUDNS, DAEMON_SETS, IPAM_CLAIMS, MULTI_NETWORK_POLICIES, NADS, UDNS, Resource
+from conformance.kube.errors import NotFound
+from conformance.kube.resources import CUDNS, IPAM_CLAIMS, MULTI_NETWORK_POLICIES, NADS, UDNS, Resource
 
 Answer = tuple[bool | None, str]
 Detector = Callable[[Sight], Answer]
@@ -107,7 +107,8 @@ def live_migration(sight: Sight) -> Answer:
     nodes, evidence = two_schedulable_nodes(sight)
     if not nodes:
         return False, f"needs two nodes that can run VMs; {evidence}"
-    return kubevirt(sight)
+    available, told = kubevirt(sight)
+    return available, f"{sum(_unfit(node) is None for node in sight.nodes)} nodes can run VMs, and {told}"
 
 
 def _plugins(sight: Sight) -> dict[str, Any]:
@@ -126,9 +127,11 @@ def passt(sight: Sight) -> Answer:
     """Registered as a plugin, or KubeVirt's own passt binding with its feature gate."""
     present, evidence = _registered(sight, "passt")
     gates = (sight.kubevirt_configuration.get("developerConfiguration") or {}).get("featureGates") or []
-    if not present and "PasstBinding" in gates:
+    if present:
+        return True, evidence
+    if "PasstBinding" in gates:
         return True, "KubeVirt's feature gate PasstBinding is on"
-    return present, evidence
+    return False, f"KubeVirt's feature gate PasstBinding is off, and {evidence}"
 
 
 @detects("interface-binding")
@@ -203,16 +206,6 @@ def _unreached(address: str) -> str | None:
         return f"this machine does not reach node address {address}: {error.strerror or error}"
 
 
-@detects("static-address")
-def static_address(sight: Sight) -> Answer:
-    """OVN-Kubernetes is started with preconfigured UDN addresses."""
-    for daemons in sight.api.list(DAEMON_SETS, fields="metadata.name=ovnkube-node"):
-        text = str(daemons.get("spec"))
-        present = "preconfigured-udn-addresses" in text.lower() or "PRECONFIGURED_UDN_ADDRESSES" in text
-        return present, "ovnkube-node is started " + ("with" if present else "without") + " preconfigured UDN addresses"
-    return None, "no DaemonSet ovnkube-node to read it from; say --feature static-address=yes or no"
-
-
 @detects("kubemacpool")
 def kubemacpool(sight: Sight) -> Answer:
     """Its webhook on VMs is registered."""
@@ -253,33 +246,10 @@ def load_balancer(sight: Sight) -> Answer:
     return None, "the API does not tell; say --feature load-balancer=yes or no"
 
 
-@detects("localnet")
-def localnet(sight: Sight) -> Answer:
-    """A bridge mapping, where NMState reports it."""
-    try:
-        states = sight.api.raw("/apis/nmstate.io/v1beta1/nodenetworkstates").get("items") or []
-    except Refused:
-        return None, "no NMState to read bridge mappings from; say --feature localnet=yes or no"
-    mapped = [state["metadata"]["name"] for state in states if "bridge-mappings" in str(state.get("status"))]
-    return bool(mapped), f"nodes with a bridge mapping: {', '.join(sorted(mapped)) or 'none'}"
-
-
 @detects("guest-agent")
 def guest_agent(sight: Sight) -> Answer:
     """Known only of images that publish it."""
     return None, "the API does not tell what an image holds; say --feature guest-agent=yes or no"
-
-
-@detects("jumbo-frames")
-def jumbo_frames(sight: Sight) -> Answer:
-    """OpenShift publishes the cluster network's MTU."""
-    try:
-        mtu = (sight.api.raw("/apis/config.openshift.io/v1/networks/cluster").get("status") or {}).get(
-            "clusterNetworkMTU"
-        )
-    except NotFound:
-        return None, "the API does not tell the cluster network's MTU; say --feature jumbo-frames=yes or no"
-    return bool(mtu and mtu > 1500), f"clusterNetworkMTU is {mtu}"
 
 
 @detects("upgrade-baseline")

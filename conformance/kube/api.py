@@ -142,6 +142,13 @@ class Api:
                 return there
             raise
 
+    def ask(self, review: Object) -> Object:
+        """The status of a review: a question that is posted, answered, and not stored (``authorization.k8s.io``)."""
+        resource = resource_of(review)
+        request = Request(Call("create", resource), "POST", resource.path(), body=review, repeatable=True)
+        status: Object = self._transport.send(request).get("status") or {}
+        return status
+
     def replace(self, obj: Object, subresource: str | None = None, dry_run: bool = False) -> Object:
         """Write the whole object; raises ``Conflict`` when it changed meanwhile."""
         resource = resource_of(obj)

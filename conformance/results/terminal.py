@@ -13,7 +13,6 @@ from rich.text import Text
 
 from conformance.catalog.model import Catalog
 from conformance.evidence.redaction import REDACTOR
-from conformance.features.model import FeatureSet
 from conformance.results import work
 from conformance.results.records import TestRecord
 from conformance.results.requirements import Judged, statistics
@@ -41,13 +40,6 @@ class Writer(Protocol):
     def write(self, content: str, *, flush: bool = False, **markup: bool) -> None: ...
     def write_sep(self, sep: str, title: str | None = None, **markup: bool) -> None: ...
     def ensure_newline(self) -> None: ...
-
-
-def features_table(writer: Writer, features: FeatureSet) -> None:
-    """What was found of the cluster, before any test."""
-    for feature in features:
-        answer = {True: "yes", False: "no", None: "?"}[feature.present]
-        writer.write_line(REDACTOR.text(f"  {feature.name:<22} {answer:<4} {feature.evidence}"))
 
 
 def progress(writer: Writer, record: TestRecord, number: int, total: int) -> None:

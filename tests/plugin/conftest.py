@@ -55,10 +55,15 @@ def whole_cluster() -> dict[str, Any]:
         "/apis/kubevirt.io/v1": served("kubevirts", "virtualmachines"),
         "/apis/kubevirt.io/v1/kubevirts": {"items": [kubevirt()]},
         "/apis/k8s.ovn.org/v1": served("userdefinednetworks", "clusteruserdefinednetworks"),
+        "/apis/k8s.ovn.org/v1/userdefinednetworks": {"items": []},
+        "/apis/k8s.ovn.org/v1/clusteruserdefinednetworks": {"items": []},
         "/apis/k8s.cni.cncf.io/v1": served("network-attachment-definitions"),
         "/apis/k8s.cni.cncf.io/v1alpha1": served("ipamclaims"),
         "/apis/apps/v1/daemonsets": {"items": []},
     }
+
+
+ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 @dataclass
@@ -69,19 +74,35 @@ class Cluster:
     server: str
     answers: dict[str, Any] = field(default_factory=whole_cluster)
     refuse: int | None = None
+    rights: Callable[[dict[str, Any]], bool] = lambda attributes: True
+    posted: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster that answers what ``answers`` has, 404 for the rest, and ``refuse`` for all when that is set."""
+    """A cluster that answers what ``answers`` has, 404 for the rest, and ``refuse`` for all when that is set.
+
+    What is posted is kept by its path; all but reviews of access is forbidden.
+    """
     found: list[Cluster] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             here = found[0]
-            path = self.path.partition("?")[0]
-            body = here.answers.get(path)
-            code = here.refuse or (200 if body is not None else 404)
+            body = here.answers.get(self.path.partition("?")[0])
+            self._answer(here.refuse or (200 if body is not None else 404), body)
+
+        def do_POST(self) -> None:
+            here = found[0]
+            here.posted.append(self.path)
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path == ACCESS_REVIEWS:
+                allowed = here.rights(asked["spec"]["resourceAttributes"])
+                self._answer(here.refuse or 200, {"status": {"allowed": allowed}})
+            else:
+                self._answer(403, None)
+
+        def _answer(self, code: int, body: Any) -> None:
             content = json.dumps(body if code == 200 else {"kind": "Status", "code": code, "message": "no"}).encode()
             self.send_response(code)
             self.send_header("Content-Type", "application/json")

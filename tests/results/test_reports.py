@@ -127,7 +127,6 @@ class _Writer:
 
 def test_terminal(catalog: Catalog, run: Run) -> None:
     writer = _Writer()
-    terminal.features_table(writer, run.environment.features)
     for number, record in enumerate(run.records, start=1):
         terminal.progress(writer, record, number, 12)
     terminal.summary(writer, catalog, run, judge_all(catalog, run), ["wrote out/report.json"])
