@@ -105,6 +105,7 @@ class Bench:
         self.processes = Processes(config.name, config.state / "log", lambda name, status: self.died.append(name))
         self.northbound = Northbound(config.northbound, Faults(config.state))
         self._count = 0
+        self._given: set[tuple[str, str]] = set()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(coroutine)
@@ -148,6 +149,9 @@ class Bench:
 
     def workload(self, network: str, node: str, ip: str, **port: Any) -> Workload:
         """A workload at a node, its port up; configured by hand unless it asks for DHCP."""
+        # The fabric is one for all files of tests: two workloads with one address answer for each other.
+        assert not ip or (network, ip) not in self._given, f"{ip} is given already on {network}"
+        self._given.add((network, ip))
         self._count += 1
         number = self._count
         namespace, interface = f"{self.config.prefix}-w{number}", f"w{number}"

@@ -64,7 +64,9 @@ def network(bench):
     assert not bench.mentions("ns7_served", "ns7.served")
 
 
+@pytest.fixture(scope="module")
 def machines(bench, network):
+    """A client, one beside it, one at another node."""
     client = bench.workload(network, "worker-1", "10.61.0.5")
     beside = bench.workload(network, "worker-1", "10.61.0.6")
     far = bench.workload(network, "worker-2", "10.61.0.7")
@@ -73,8 +75,8 @@ def machines(bench, network):
     return client, beside, far
 
 
-def test_a_service_reaches_its_backends_from_its_own_network_alone(bench, network, serving):
-    client, beside, far = machines(bench, network)
+def test_a_service_reaches_its_backends_from_its_own_network_alone(bench, network, machines, serving):
+    client, beside, far = machines
     serving(beside)
     serving(far)
     fronts = {"10.96.7.7:80": (f"{beside.ip}:5000", f"{far.ip}:5000"), "10.96.7.8:80": ()}
@@ -90,8 +92,8 @@ def test_a_service_reaches_its_backends_from_its_own_network_alone(bench, networ
     assert ask(bench, stranger.namespace, "10.96.7.7", 80) not in (beside.ip, far.ip)
 
 
-def test_an_entrance_leads_from_the_outside_to_every_backend(bench, network, serving):
-    client, beside, far = machines(bench, network)
+def test_an_entrance_leads_from_the_outside_to_every_backend(bench, network, machines, serving):
+    client, beside, far = machines
     serving(beside)
     serving(far)
     backends = (f"{beside.ip}:5000", f"{far.ip}:5000")

@@ -94,7 +94,7 @@ def test_a_locked_port_lets_pass_what_is_opened_and_what_its_node_asks(bench):
     bench.run(bench.northbound.ensure_layer3(default_network(bench.config)))
     subnets = [bench.config.node(node).host_subnet for node in ("worker-1", "worker-2")]
     locked, plain = (
-        bench.workload(DEFAULT_NETWORK, node, subnet.replace(".0/24", ".77"), **more)
+        bench.workload(DEFAULT_NETWORK, node, subnet.replace(".0/24", ".78"), **more)
         for node, subnet, more in zip(("worker-1", "worker-2"), subnets, ({"locked": True}, {}), strict=True)
     )
     for workload, subnet in zip((locked, plain), subnets, strict=True):
