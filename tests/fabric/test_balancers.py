@@ -54,7 +54,7 @@ def ask(bench, namespace, address, port):
     return subprocess.run(inside, capture_output=True, text=True, timeout=20, check=True).stdout
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def network(bench):
     name = "ns7_served"
     nodes = tuple(node.name for node in bench.config.nodes)
