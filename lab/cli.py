@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lab import preflight
-from lab.config import Conduct, LabConfig, Start
+from lab.config import Conduct, Families, LabConfig, Start
 from lab.pace import Pace
 
 # All else is loaded by the command that needs it: `up` waits for what is loaded here.
@@ -60,6 +60,9 @@ Seed = Annotated[
     int | None,
     typer.Option("--chaos", metavar="SEED", help="Have the API fail its users now and then."),
 ]
+IPFamilies = Annotated[
+    Families, typer.Option("--ip-families", help="What nodes, pods and services have; both, if the kernel has both.")
+]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=8, help="Nodes beside the control plane.")]
 
 
@@ -70,11 +73,12 @@ def up(
     start: HowToStart = Start.INSTANT,
     pace: Tempo = "",
     chaos: Seed = None,
+    ip_families: IPFamilies = Families.of_this_kernel(),  # noqa: B008 (a default to be shown by --help)
     as_json: AsJson = False,
 ) -> None:
     """Bring a lab up, and print how to reach it."""
     try:
-        conduct = Conduct(start, Pace.parse(pace), chaos)
+        conduct = Conduct(start, Pace.parse(pace), chaos, ip_families)
     except ValueError as error:
         raise typer.BadParameter(f"--pace: {error}") from None
     _require_pieces()

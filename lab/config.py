@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from ipaddress import ip_interface, ip_network
 from pathlib import Path
 
 from lab.pace import Pace
@@ -13,22 +15,24 @@ from lab.pace import Pace
 STATE_ROOT = Path("/run/udn-lab")
 CACHE = Path("/var/cache/udn-lab")
 
-CLUSTER_SUBNET = "10.244.0.0/16"
-SERVICE_SUBNET = "10.96.0.0/16"
+# Pairs stand for IPv4 and IPv6; which of them a lab has, :meth:`LabConfig.of_its_families` tells.
+CLUSTER_SUBNETS = ("10.244.0.0/16", "fd00:10:244::/48")
+SERVICE_SUBNETS = ("10.96.0.0/16", "fd00:10:96::/112")
 CLUSTER_DNS = "10.96.0.10"
-UNDERLAY_SUBNET = "172.18.0.0/24"
-UNDERLAY_ROUTER = "172.18.0.1"
-OUTSIDE_HOST = "203.0.113.10"
+UNDERLAY_SUBNETS = ("172.18.0.0/24", "fd00:172:18::/64")
+UNDERLAY_ROUTERS = ("172.18.0.1", "fd00:172:18::1")
+OUTSIDE_HOSTS = ("203.0.113.10", "2001:db8:113::10")
 OUTSIDE_NAME = "outside.example"  # that host's, by the name server beyond the cluster
 OUTSIDE_PORT = 8080  # answers one line by TCP and UDP
-GATEWAY_SUBNET = "172.18.128.0/17"  # on the physical network: the networks' own addresses beyond the cluster
-GATEWAY_ROUTER = "172.18.128.1"
+# On the physical network: the networks' own addresses beyond the cluster.
+GATEWAY_SUBNETS = ("172.18.128.0/17", "fd00:172:18:8000::/64")
+GATEWAY_ROUTERS = ("172.18.128.1", "fd00:172:18:8000::1")
 EXTERNAL_SUBNET = "172.18.0.128/26"  # of the underlay: what services of type LoadBalancer get
 MANAGEMENT_SUBNET = "172.19.0.0/24"  # a plain link between nodes, for bulk such as a VM's memory
-JOIN_SUBNET = "100.64.0.0/16"
+JOIN_SUBNETS = ("100.64.0.0/16", "fd98::/64")
 UDN_JOIN_SUBNETS = ("100.65.0.0/16", "fd99::/64")
-MASQUERADE_SUBNET = "169.254.0.0/17"
-TRANSIT_SUBNET = "100.88.0.0/16"
+MASQUERADE_SUBNETS = ("169.254.0.0/17", "fd69::/112")
+TRANSIT_SUBNETS = ("100.88.0.0/16", "fd97::/64")
 CLUSTER_MTU = 1400
 SERVICE_GATEWAY = "lab.udn/gateway"
 """Annotation of a Service: the address of its network beyond the cluster, to which nodes pass what comes to them."""
@@ -41,6 +45,23 @@ GUEST_IMAGE = "localhost/lab-guest:latest"
 """The guest, as a containerDisk."""
 IMAGES = (POD_IMAGE, LAUNCHER_IMAGE, GUEST_IMAGE)
 """All that can be pulled: the lab has no registry to ask for more."""
+
+
+class Families(StrEnum):
+    """The address families of a lab."""
+
+    IPV4 = "ipv4"
+    DUAL = "ipv4,ipv6"
+
+    @classmethod
+    def of_this_kernel(cls) -> Families:
+        """Both, unless the kernel has no IPv6 at all: whether the host uses it does not matter."""
+        return cls.DUAL if Path("/proc/sys/net/ipv6").exists() else cls.IPV4
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """4, or 4 and 6."""
+        return (4, 6) if self is Families.DUAL else (4,)
 
 
 class Start(StrEnum):
@@ -58,6 +79,7 @@ class Conduct:
     pace: Pace = field(default_factory=Pace)
     chaos: int | None = None
     """The seed of the troubles that the API's users meet; None: no trouble."""
+    families: Families = field(default_factory=Families.of_this_kernel)
 
 
 @dataclass(frozen=True)
@@ -69,6 +91,19 @@ class Node:
     host_subnet: str
     control_plane: bool = False
     management: str = ""
+    ipv6: str = ""
+    """Its IPv6 address; empty in a lab of IPv4 alone, as is the subnet."""
+    ipv6_subnet: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its addresses, one a family."""
+        return (self.address, self.ipv6) if self.ipv6 else (self.address,)
+
+    @property
+    def host_subnets(self) -> tuple[str, ...]:
+        """Its pods' subnets, one a family."""
+        return (self.host_subnet, self.ipv6_subnet) if self.ipv6_subnet else (self.host_subnet,)
 
 
 @dataclass(frozen=True)
@@ -87,6 +122,8 @@ class LabConfig:
         """Facts of a lab that is about to be made."""
         prefix = "ul" + hashlib.sha256(name.encode()).hexdigest()[:4]
         names = ["control-plane", *(f"worker-{number}" for number in range(1, workers + 1))]
+        conduct = conduct or Conduct()
+        dual = conduct.families is Families.DUAL
         nodes = tuple(
             Node(
                 node,
@@ -94,10 +131,12 @@ class LabConfig:
                 f"10.244.{index}.0/24",
                 control_plane=index == 0,
                 management=f"172.19.0.{10 + index}",
+                ipv6=f"fd00:172:18::{10 + index}" if dual else "",
+                ipv6_subnet=str(ip_network(f"fd00:10:244:{index}::/64")) if dual else "",
             )
             for index, node in enumerate(names)
         )
-        return cls(name, prefix, state or STATE_ROOT / name, nodes, conduct=conduct or Conduct())
+        return cls(name, prefix, state or STATE_ROOT / name, nodes, conduct=conduct)
 
     @classmethod
     def load(cls, state: Path) -> LabConfig:
@@ -105,7 +144,7 @@ class LabConfig:
         data = json.loads((state / "lab.json").read_text())
         nodes = tuple(Node(**node) for node in data.pop("nodes"))
         told = data["conduct"]
-        conduct = Conduct(Start(told["start"]), Pace(**told["pace"]), told["chaos"])
+        conduct = Conduct(Start(told["start"]), Pace(**told["pace"]), told["chaos"], Families(told["families"]))
         return cls(**{**data, "state": Path(data["state"]), "nodes": nodes, "conduct": conduct})
 
     def save(self) -> None:
@@ -125,6 +164,11 @@ class LabConfig:
     def netns(self, node: str) -> str:
         """Name, under /run/netns, of the namespace of a node (or of ``net`` and ``out``)."""
         return f"{self.prefix}-{node}"
+
+    def of_its_families(self, subnets: Iterable[str]) -> tuple[str, ...]:
+        """Those of addresses or subnets whose family the lab has."""
+        versions = self.conduct.families.versions
+        return tuple(subnet for subnet in subnets if ip_interface(subnet).version in versions)
 
     @property
     def kubeconfig(self) -> Path:

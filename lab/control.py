@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab import leftovers, netns, state
-from lab.config import GUEST_IMAGE, OUTSIDE_HOST, OUTSIDE_NAME, POD_IMAGE, Conduct, LabConfig
+from lab.config import GUEST_IMAGE, OUTSIDE_HOSTS, OUTSIDE_NAME, POD_IMAGE, Conduct, LabConfig
 from lab.lock import LabLock, Locked
 from lab.processes import MARK, NO_AUTHORITIES, wait_end
 
@@ -87,7 +87,7 @@ def is_up(config: LabConfig) -> bool:
 def run_options(config: LabConfig) -> list[str]:
     """What a run of the suites is to be told of this lab."""
     options = ["--image", GUEST_IMAGE, "--pod-image", POD_IMAGE]
-    options += ["--outside", OUTSIDE_HOST, "--outside-name", OUTSIDE_NAME]
+    options += ["--outside", OUTSIDE_HOSTS[0], "--outside-name", OUTSIDE_NAME]
     options += ["--outside-shell", shlex.join(netns.command(config.netns("out"), ["sh"]))]
     options += ["--feature", "load-balancer=yes", "--feature", "static-address=yes"]
     if shutil.which("virtctl") is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lab.apiserver.admission.webhooks import Webhooks
 from lab.apiserver.applying import Applier
 from lab.apiserver.authentication import Authentication
 from lab.apiserver.authorization import Authorization
+from lab.apiserver.behaviours import Behaviours
 from lab.apiserver.calls import SYSTEM, Call
 from lab.apiserver.crds import Definitions
 from lab.apiserver.deleting import Deleter
@@ -67,9 +69,16 @@ class Server:
 
 
 def assemble(
-    store: Store, pki: Pki, session: aiohttp.ClientSession, cache: Path, address: str, faults: Faults
+    store: Store,
+    pki: Pki,
+    session: aiohttp.ClientSession,
+    cache: Path,
+    address: str,
+    service_subnets: Sequence[str],
+    faults: Faults,
 ) -> Server:
     """A server over this store; ``session`` is its client towards others, ``cache`` keeps derived schemas."""
+    behaviours = Behaviours(service_subnets)
     registry = Registry()
     for kind in builtin_kinds():
         registry.add(kind)
@@ -82,8 +91,8 @@ def assemble(
     admission = AdmissionControl(Policies(store, registry), Webhooks(store, services, session))
     ownership = Ownership(schemas)
     reader = Reader(store)
-    writer = Writer(store, schemas, admission, ownership, faults)
-    deleter = Deleter(store, admission)
+    writer = Writer(store, schemas, admission, ownership, behaviours, faults)
+    deleter = Deleter(store, admission, behaviours)
     tokens = Tokens(pki.token_key(), store)
     authorization = Authorization(store)
     handlers = {

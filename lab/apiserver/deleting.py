@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from lab.apiserver.behaviours import behaviour_of
+from lab.apiserver.behaviours import Behaviours
 from lab.apiserver.calls import Call
 from lab.apiserver.errors import Object, bad_request, conflict, not_found
 from lab.apiserver.reading import selection
@@ -18,8 +18,9 @@ _POLICIES = ("Background", *_PROPAGATION_FINALIZERS)
 class Deleter:
     """Takes objects away, or marks them so that their finalizers can be dealt with."""
 
-    def __init__(self, store: Store, admission: Admission) -> None:
+    def __init__(self, store: Store, admission: Admission, behaviours: Behaviours) -> None:
         self._store = store
+        self._behaviours = behaviours
         self._admission = admission
 
     async def delete(self, call: Call, options: Object) -> Object:
@@ -59,7 +60,7 @@ class Deleter:
                 raise conflict(call.kind.group, call.kind.plural, call.target.name, why)
 
     def _remove(self, call: Call, obj: Object, options: Object) -> Object:
-        kind, behaviour = call.kind, behaviour_of(call.kind)
+        kind, behaviour = call.kind, self._behaviours.of(call.kind)
         metadata = {**obj["metadata"]}
         namespace, name = metadata.get("namespace", ""), metadata["name"]
         grace = behaviour.grace_seconds(obj, _number(options.get("gracePeriodSeconds")))

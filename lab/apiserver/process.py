@@ -23,7 +23,7 @@ from lab.apiserver.resource_requests import MAX_BODY
 from lab.apiserver.server import Front
 from lab.apiserver.store import Store
 from lab.apiserver.weather import chaos, latency
-from lab.config import CACHE, Conduct, LabConfig
+from lab.config import CACHE, SERVICE_SUBNETS, Conduct, LabConfig
 from lab.faults.seams import Faults
 
 LOG = logging.getLogger(__name__)
@@ -77,7 +77,8 @@ async def serve(state: Path, journal: bool = True) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(limit=0)) as session:
-        server = assemble(store, pki, session, CACHE, f"{HOST}:{port}", Faults(state))
+        subnets = config.of_its_families(SERVICE_SUBNETS)
+        server = assemble(store, pki, session, CACHE, f"{HOST}:{port}", subnets, Faults(state))
         await server.bootstrap()
         runner = _runner(server.front, _weather(config.conduct))
         await runner.setup()

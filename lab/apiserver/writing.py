@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import Protocol
 
-from lab.apiserver.behaviours import Behaviour, behaviour_of
+from lab.apiserver.behaviours import Behaviour, Behaviours
 from lab.apiserver.calls import Call
 from lab.apiserver.errors import ApiError, Cause, Object, already_exists, bad_request, conflict, invalid, required
 from lab.apiserver.identity import carry_over, metadata_of, now, stamp_new
@@ -47,9 +47,16 @@ class Writer:
     """Stores what clients send, if it stands."""
 
     def __init__(
-        self, store: Store, schemas: Schemas, admission: Admission, ownership: Ownership, faults: Faults
+        self,
+        store: Store,
+        schemas: Schemas,
+        admission: Admission,
+        ownership: Ownership,
+        behaviours: Behaviours,
+        faults: Faults,
     ) -> None:
         self._faults = faults
+        self._behaviours = behaviours
         self._store = store
         self._ownership = ownership
         self._schemas = schemas
@@ -62,12 +69,13 @@ class Writer:
         if not call.applying:
             metadata_of(obj).pop("managedFields", None)
         stamp_new(kind, obj, call.namespace)
-        behaviour = behaviour_of(kind)
+        behaviour = self._behaviours.of(kind)
         behaviour.check_namespace(self._store, call, obj)
         self._schemas.admit(call, obj)
         if "status" in kind.subresources and kind.custom:
             obj.pop("status", None)
         behaviour.prepare_create(self._store, obj)
+        obj = self._faults.alter("apiserver.created", obj, kind=kind.kind)
         obj = await self._admission.mutate(call, "CREATE", obj, None)
         self._refuse_faults(call, obj, None, behaviour)
         await self._admission.review(call, "CREATE", obj, None)
@@ -131,7 +139,7 @@ class Writer:
             raise conflict(call.kind.group, call.kind.plural, call.target.name)
 
     async def _save(self, call: Call, new: Object, old: Object) -> Object:
-        kind, behaviour = call.kind, behaviour_of(call.kind)
+        kind, behaviour = call.kind, self._behaviours.of(call.kind)
         new = self._typed(call, new)
         if metadata_of(new).get("name") != old["metadata"]["name"]:
             raise bad_request("the name of the object may not be changed")

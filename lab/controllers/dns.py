@@ -54,12 +54,12 @@ class _Names:
         await asyncio.to_thread(self._write, f"service.{key.namespace}.{key.name}", records)
 
     async def reconcile_pod(self, key: Key) -> None:
-        """The name of one pod."""
+        """The names of one pod, one an address."""
         pod = self._pods.get(key.namespace, key.name)
-        address = (pod or {}).get("status", {}).get("podIP")
+        addresses = [entry["ip"] for entry in (pod or {}).get("status", {}).get("podIPs") or ()]
         records: Records = {}
-        if pod is not None and address and not finished(pod):
-            records = {f"{_dashed(address)}.{key.namespace}.pod.{ZONE}": (address,)}
+        if pod is not None and not finished(pod):
+            records = {f"{_dashed(address)}.{key.namespace}.pod.{ZONE}": (address,) for address in addresses}
         await asyncio.to_thread(self._write, f"pod.{key.namespace}.{key.name}", records)
 
     def _write(self, name: str, records: Records) -> None:

@@ -1,9 +1,13 @@
-"""Endpoints and EndpointSlices of services with a selector, from the pods' addresses on the default network."""
+"""Endpoints and EndpointSlices of services with a selector, from the pods' addresses on the default network.
+
+Endpoints hold addresses of the service's first family; each of its families has a slice.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lab.client import AlreadyExists, Informer, NotFound, Refused
@@ -22,7 +26,9 @@ _OWN_PORTS: dict[Key, list[Object]] = {
         {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
     ],
 }
-_MANAGED_BY = "endpointslice-controller.k8s.io"
+SERVICE_NAME = "kubernetes.io/service-name"
+MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+_CONTROLLER = "endpointslice-controller.k8s.io"
 
 
 async def build(context: Context) -> Sequence[Controller]:
@@ -66,7 +72,14 @@ class _Endpoints:
         ]
         pods.sort(key=lambda pod: str(pod["metadata"]["name"]))
         await self._write(ENDPOINTS, self._endpoints, endpoints_of(service, pods))
-        await self._write(ENDPOINT_SLICES, self._slices, slice_of(service, pods))
+        families = families_of(service)
+        for family in families:
+            await self._write(ENDPOINT_SLICES, self._slices, slice_of(service, pods, family))
+        for one in self._slices.list():
+            ours = one["metadata"].get("labels") or {}
+            mine = ours.get(MANAGED_BY) == _CONTROLLER and ours.get(SERVICE_NAME) == key.name
+            if mine and one["metadata"]["namespace"] == key.namespace and one["addressType"] not in families:
+                await self._remove(one)
 
     async def _write(self, resource: Resource, informer: Informer, wanted: Object) -> None:
         metadata = wanted["metadata"]
@@ -85,11 +98,23 @@ class _Endpoints:
             if error.code != 403:  # the namespace is going away, and its services with it
                 raise
 
+    async def _remove(self, endpoint_slice: Object) -> None:
+        metadata = endpoint_slice["metadata"]
+        with suppress(NotFound):
+            await self._client.delete(ENDPOINT_SLICES, metadata["name"], metadata["namespace"])
+
+
+def families_of(service: Object) -> tuple[str, ...]:
+    """The address families of a service, ``IPv4`` and ``IPv6``, in its order."""
+    return tuple(service["spec"].get("ipFamilies") or ("IPv4",))
+
 
 def endpoints_of(service: Object, pods: Sequence[Object]) -> Object:
     """The Endpoints object of a service with these pods."""
-    ready = [_endpoint_address(pod) for pod in pods if _ready(pod, service)]
-    waiting = [_endpoint_address(pod) for pod in pods if not _ready(pod, service)]
+    family = families_of(service)[0]
+    pods = [pod for pod in pods if _address(pod, family)]
+    ready = [_endpoint_address(pod, family) for pod in pods if _ready(pod, service)]
+    waiting = [_endpoint_address(pod, family) for pod in pods if not _ready(pod, service)]
     subset: Object = {}
     if ready:
         subset["addresses"] = ready
@@ -100,17 +125,17 @@ def endpoints_of(service: Object, pods: Sequence[Object]) -> Object:
     return {"metadata": _metadata(service, service["metadata"]["name"], {}), "subsets": [subset] if subset else []}
 
 
-def slice_of(service: Object, pods: Sequence[Object]) -> Object:
-    """The EndpointSlice of a service with these pods."""
+def slice_of(service: Object, pods: Sequence[Object], family: str) -> Object:
+    """The EndpointSlice of a service with these pods' addresses of a family."""
     name = str(service["metadata"]["name"])
-    suffix = hashlib.sha256(str(service["metadata"]["uid"]).encode()).hexdigest()[:5]
-    labels = {"kubernetes.io/service-name": name, "endpointslice.kubernetes.io/managed-by": _MANAGED_BY}
+    suffix = hashlib.sha256(f"{service['metadata']['uid']} {family}".encode()).hexdigest()[:5]
+    labels = {SERVICE_NAME: name, MANAGED_BY: _CONTROLLER}
     if service["spec"].get("clusterIP") == "None":
         labels["service.kubernetes.io/headless"] = ""
     return {
         "metadata": _metadata(service, f"{name}-{suffix}", labels),
-        "addressType": "IPv4",
-        "endpoints": [_slice_endpoint(service, pod) for pod in pods],
+        "addressType": family,
+        "endpoints": [_slice_endpoint(service, pod, family) for pod in pods if _address(pod, family)],
         "ports": [_port(port, pods) for port in service["spec"].get("ports") or ()],
     }
 
@@ -134,22 +159,30 @@ def _metadata(service: Object, name: str, labels: dict[str, str]) -> Object:
     }
 
 
-def _slice_endpoint(service: Object, pod: Object) -> Object:
+def _address(pod: Object, family: str) -> str:
+    """A pod's address of a family; empty without one."""
+    status = pod["status"]
+    addresses = [entry["ip"] for entry in status.get("podIPs") or ()] or [status["podIP"]]
+    return next((address for address in addresses if (":" in address) == (family == "IPv6")), "")
+
+
+def _slice_endpoint(service: Object, pod: Object, family: str) -> Object:
     ready = _ready(pod, service)
     terminating = "deletionTimestamp" in pod["metadata"]
     spec = pod["spec"]
     named = spec.get("subdomain") == service["metadata"]["name"] and spec.get("hostname")
     return {
         **({"hostname": spec["hostname"]} if named else {}),
-        "addresses": [pod["status"]["podIP"]],
+        "addresses": [_address(pod, family)],
         "conditions": {"ready": ready and not terminating, "serving": ready, "terminating": terminating},
         "nodeName": pod["spec"].get("nodeName", ""),
         "targetRef": _reference(pod),
     }
 
 
-def _endpoint_address(pod: Object) -> Object:
-    return {"ip": pod["status"]["podIP"], "nodeName": pod["spec"].get("nodeName", ""), "targetRef": _reference(pod)}
+def _endpoint_address(pod: Object, family: str) -> Object:
+    node = pod["spec"].get("nodeName", "")
+    return {"ip": _address(pod, family), "nodeName": node, "targetRef": _reference(pod)}
 
 
 def _reference(pod: Object) -> Object:
@@ -194,7 +227,7 @@ async def _publish_own(context: Context) -> None:
         metadata = {"name": key.name, "namespace": key.namespace}
         subset = {"addresses": [{"ip": address} for address in addresses], "ports": ports}
         await ensure(context.client, ENDPOINTS, {"metadata": metadata, "subsets": [subset]})
-        labels = {"kubernetes.io/service-name": key.name}
+        labels = {SERVICE_NAME: key.name}
         endpoints = [{"addresses": [address], "conditions": {"ready": True}} for address in addresses]
         own = {
             "metadata": {**metadata, "labels": labels},

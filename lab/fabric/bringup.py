@@ -11,18 +11,18 @@ import socket
 import sys
 from collections.abc import Callable
 from functools import partial
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
 from lab import netns
 from lab.config import (
-    CLUSTER_SUBNET,
-    GATEWAY_ROUTER,
-    GATEWAY_SUBNET,
+    CLUSTER_SUBNETS,
+    GATEWAY_ROUTERS,
+    GATEWAY_SUBNETS,
     MANAGEMENT_SUBNET,
-    OUTSIDE_HOST,
-    UNDERLAY_ROUTER,
-    UNDERLAY_SUBNET,
+    OUTSIDE_HOSTS,
+    UNDERLAY_ROUTERS,
+    UNDERLAY_SUBNETS,
     LabConfig,
     Node,
 )
@@ -89,12 +89,16 @@ class Fabric:
             netns.create(name)
         links.create_bridge(net, "underlay")
         links.create_bridge(net, "management")
-        links.create_cable((net, "out"), (out, "eth0"), mac=mac_of(GATEWAY_ROUTER))
+        links.create_cable((net, "out"), (out, "eth0"), mac=mac_of(GATEWAY_ROUTERS[0]))
         links.attach(net, "out", "underlay")
-        length = ip_network(UNDERLAY_SUBNET).prefixlen
-        wide = ip_network(GATEWAY_SUBNET).prefixlen
-        links.configure(out, "eth0", f"{UNDERLAY_ROUTER}/{length}", f"{GATEWAY_ROUTER}/{wide}")
-        links.configure(out, "lo", f"{OUTSIDE_HOST}/32")
+        places = (
+            *zip(UNDERLAY_ROUTERS, UNDERLAY_SUBNETS, strict=True),
+            *zip(GATEWAY_ROUTERS, GATEWAY_SUBNETS, strict=True),
+        )
+        routers = [f"{router}/{ip_network(subnet).prefixlen}" for router, subnet in places]
+        hosts = [f"{host}/{ip_address(host).max_prefixlen}" for host in OUTSIDE_HOSTS]
+        links.configure(out, "eth0", *config.of_its_families(routers))
+        links.configure(out, "lo", *config.of_its_families(hosts))
         links.route_for_others(out)
         for number, node in enumerate(config.nodes):
             space = config.netns(node.name)
@@ -144,12 +148,16 @@ class Fabric:
 
     def _address_node(self, node: Node) -> None:
         space = self._config.netns(node.name)
-        length = ip_network(UNDERLAY_SUBNET).prefixlen
-        links.configure(space, daemons.PHYSICAL_BRIDGE, f"{node.address}/{length}", gateway=UNDERLAY_ROUTER)
+        underlay = zip(node.addresses, UNDERLAY_SUBNETS, strict=False)
+        own = [f"{address}/{ip_network(subnet).prefixlen}" for address, subnet in underlay]
+        routers = self._config.of_its_families(UNDERLAY_ROUTERS)
+        links.configure(space, daemons.PHYSICAL_BRIDGE, *own, gateways=routers)
         default = default_network(self._config)
-        own = default.management_ips(node.name)[0]
-        links.configure(space, MANAGEMENT_INTERFACE, own, mac=mac_of(own), mtu=default.mtu)
-        links.route(space, CLUSTER_SUBNET, default.gateways(node.name)[0].partition("/")[0])
+        inside = default.management_ips(node.name)
+        links.configure(space, MANAGEMENT_INTERFACE, *inside, mac=mac_of(inside[0]), mtu=default.mtu)
+        subnets = self._config.of_its_families(CLUSTER_SUBNETS)
+        for subnet, gateway in zip(subnets, default.gateways(node.name), strict=True):
+            links.route(space, subnet, str(ip_interface(gateway).ip))
 
     async def _daemon(self, name: str, argv: list[str], directory: Path, node: str | None = None) -> None:
         space = self._config.netns(node or "net")

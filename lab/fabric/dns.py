@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.config import OUTSIDE_HOST, OUTSIDE_NAME
+from lab.config import OUTSIDE_HOSTS, OUTSIDE_NAME
 
 ZONE = "cluster.local"
 HOSTS = Path("dns") / "hosts"
@@ -18,10 +18,11 @@ def cluster_server(state: Path, address: str) -> list[str]:
     """Command line of the cluster's name server."""
     hosts = state / HOSTS
     own = [f"--listen-address={address}", "--bind-interfaces", f"--hostsdir={hosts}", f"--local=/{ZONE}/"]
-    return [*_ALONE, *own, f"--server={OUTSIDE_HOST}", "--local-ttl=5"]
+    return [*_ALONE, *own, f"--server={OUTSIDE_HOSTS[0]}", "--local-ttl=5"]
 
 
 def outside_server() -> list[str]:
     """Command line of the name server beyond the cluster, which knows one name."""
-    own = [f"--listen-address={OUTSIDE_HOST}", "--bind-interfaces", f"--host-record={OUTSIDE_NAME},{OUTSIDE_HOST}"]
+    host = OUTSIDE_HOSTS[0]
+    own = [f"--listen-address={host}", "--bind-interfaces", f"--host-record={OUTSIDE_NAME},{host}"]
     return [*_ALONE, *own, "--local=/#/"]

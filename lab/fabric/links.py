@@ -10,6 +10,8 @@ import fcntl
 import os
 import socket
 import struct
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pyroute2 import IPRoute
@@ -17,6 +19,7 @@ from pyroute2 import IPRoute
 from lab import netns
 
 _SIOCETHTOOL = 0x8946
+_NO_DUPLICATE_DETECTION = 0x02  # IFA_F_NODAD
 # ethtool's commands that switch receive and transmit checksums, scatter-gather, TSO, GSO and GRO.
 _OFFLOADS = (0x15, 0x17, 0x19, 0x1F, 0x24, 0x2C)
 
@@ -63,11 +66,11 @@ def configure(
     namespace: str,
     interface: str,
     *addresses: str,
-    gateway: str | None = None,
+    gateways: Sequence[str] = (),
     mac: str | None = None,
     mtu: int | None = None,
 ) -> None:
-    """Give an interface MAC, MTU and addresses (with prefix length), bring it up, and set the default route."""
+    """Give an interface MAC, MTU and addresses (with prefix length), bring it up, and set the default routes."""
     with netns.entered(namespace), IPRoute() as ip:
         index = _index(ip, interface)
         if mac:
@@ -76,10 +79,15 @@ def configure(
             ip.link("set", index=index, mtu=mtu)
         for address in addresses:
             host, _, length = address.partition("/")
-            ip.addr("replace", index=index, address=host, prefixlen=int(length))
+            ip.addr("replace", index=index, address=host, prefixlen=int(length), **at_once(host))
         ip.link("set", index=index, state="up")
-        if gateway:
-            ip.route("replace", dst="default", gateway=gateway)
+        for gateway in gateways:
+            ip.route("replace", dst=f"{'::' if ':' in gateway else '0.0.0.0'}/0", gateway=gateway)
+
+
+def at_once(address: str) -> dict[str, int]:
+    """What lets an address be used without a look for a duplicate first: the lab gives each but once."""
+    return {"flags": _NO_DUPLICATE_DETECTION} if ":" in address else {}
 
 
 def route(namespace: str, destination: str, gateway: str) -> None:
@@ -91,9 +99,14 @@ def route(namespace: str, destination: str, gateway: str) -> None:
 def route_for_others(namespace: str) -> None:
     """Have the namespace forward packets, and tell nobody of a shorter way: each keeps to its own routes."""
     with netns.entered(namespace):
-        for setting in ("ip_forward=1", "conf/all/send_redirects=0", "conf/default/send_redirects=0"):
-            name, _, value = setting.partition("=")
+        for name, value in (
+            ("ip_forward", "1"),
+            ("conf/all/send_redirects", "0"),
+            ("conf/default/send_redirects", "0"),
+        ):
             Path("/proc/sys/net/ipv4", name).write_text(value)
+        with suppress(FileNotFoundError):  # a kernel without IPv6
+            Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
 
 
 def _index(ip: IPRoute, interface: str) -> int:

@@ -151,7 +151,7 @@ def default_network(config: LabConfig) -> Layer3:
     """The cluster's default network."""
     return Layer3(
         DEFAULT_NETWORK,
-        {node.name: node.host_subnet for node in config.nodes},
+        {node.name: ",".join(node.host_subnets) for node in config.nodes},
         mtu=CLUSTER_MTU,
         management=True,
     )

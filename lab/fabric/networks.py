@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from lab.config import CLUSTER_MTU
 from lab.fabric import names
 from lab.fabric.filters import admit_node
 from lab.fabric.gateway import ensure_egress, remove_egress
@@ -23,7 +25,7 @@ def ensure_layer2(rows: Rows, network: Layer2) -> None:
     if not network.primary or not network.subnets:
         return
     router = rows.ensure("Logical_Router", names.router(network.name), {})
-    _join(rows, router, switch, network.gateways())
+    _join(rows, router, switch, network.gateways(), _advertisement(network.mtu or CLUSTER_MTU))
     if network.nodes:
         ensure_egress(rows, network.name, router, network.nodes[0], network.subnets)
     rows.decide("fabric.router", router, subnets=network.subnets)
@@ -55,10 +57,19 @@ def delete_network(rows: Rows, network: str) -> None:
                 row.delete()
 
 
-def _join(rows: Rows, router: Any, switch: Any, gateways: tuple[str, ...]) -> None:
+def _advertisement(mtu: int) -> dict[str, str]:
+    """What routers of Layer2 networks tell guests, as OVN-Kubernetes has it: addresses are to be had by DHCPv6."""
+    timing = {"send_periodic": "true", "max_interval": "900", "min_interval": "300"}
+    return {"address_mode": "dhcpv6_stateful", "router_preference": "LOW", "mtu": str(mtu), **timing}
+
+
+def _join(
+    rows: Rows, router: Any, switch: Any, gateways: tuple[str, ...], advertisement: Mapping[str, str] | None = None
+) -> None:
     port = f"rtos-{switch.name}"
+    advertised = advertisement if any(":" in gateway for gateway in gateways) else None
     rows.child(router, "ports", "Logical_Router_Port", {"name": port}, {
-        "mac": mac_of(gateways[0]), "networks": list(gateways),
+        "mac": mac_of(gateways[0]), "networks": list(gateways), "ipv6_ra_configs": dict(advertised or {}),
     })  # fmt: skip
     rows.child(switch, "ports", "Logical_Switch_Port", {"name": f"stor-{switch.name}"}, {
         "type": "router", "addresses": ["router"], "options": {"router-port": port},

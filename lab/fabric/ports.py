@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 from lab.fabric import names
 from lab.fabric.filters import lock
-from lab.fabric.model import Port
+from lab.fabric.model import Port, mac_of
 from lab.fabric.rows import Rows
 
 # DHCP as OVN-Kubernetes serves it to virtual machines on a primary Layer2 network.
 DHCP_SERVER = {"server_id": "169.254.1.1", "server_mac": "0a:58:a9:fe:01:01", "lease_time": "3500"}
+# Router and MTU are advertised. The name that OVN-Kubernetes gives as well is an option that OVN 23.03 does not know.
+DHCPV6_SERVER = {"server_id": mac_of("fe80::1")}
 
 
 class NoSuchNetwork(LookupError):
@@ -28,7 +31,8 @@ def ensure_port(rows: Rows, port: Port) -> None:
         "enabled": port.enabled,
         "options": _options(port),
         "external_ids": {names.PORT_KEY: port.name},
-        "dhcpv4_options": [_dhcp(rows, switch, port)] if port.dhcp and _first_v4(port) else [],
+        "dhcpv4_options": _dhcp(rows, switch, port, 4) if port.dhcp else [],
+        "dhcpv6_options": _dhcp(rows, switch, port, 6) if port.dhcp else [],
     }
     row = rows.child(switch, "ports", "Logical_Switch_Port", {"name": port.name}, columns)
     if port.locked and rows.decide("fabric.lock", True):
@@ -56,7 +60,7 @@ def read_port(row: Any) -> Port:
         mac=mac,
         ips=tuple(ips),
         nodes=tuple(chassis.split(",")) if chassis else (),
-        dhcp=bool(row.dhcpv4_options),
+        dhcp=bool(row.dhcpv4_options or row.dhcpv6_options),
         hostname=row.dhcpv4_options[0].options.get("hostname", "").strip('"') or None if row.dhcpv4_options else None,
         enabled=row.enabled != [False],
         unknown="unknown" in row.addresses,
@@ -81,30 +85,35 @@ def _switch(rows: Rows, port: Port) -> Any:
     raise NoSuchNetwork(f"port {port.name}: no switch of network {port.network}{where}; ensure the network first")
 
 
-def _dhcp(rows: Rows, switch: Any, port: Port) -> Any:
+def _dhcp(rows: Rows, switch: Any, port: Port, version: int) -> list[Any]:
+    """What DHCP of an IP version serves at a port; nothing without an address of it."""
     ids = switch.external_ids
-    address = _first_v4(port)
-    subnet = next(s for s in ids["subnets"].split() if ip_address(address) in ip_network(s))
-    options = dict(DHCP_SERVER)
-    routers = [str(ip_interface(g).ip) for g in ids.get("gateways", "").split() if ip_interface(g).version == 4]
-    servers = [server for server in ids.get("dns", "").split() if ip_address(server).version == 4]
-    if routers:
-        options["router"] = routers[0]
+    address = next((ip for ip in map(ip_address, port.ips) if ip.version == version), None)
+    if address is None:
+        return []
+    subnet = next(s for s in ids["subnets"].split() if address in ip_network(s))
+    servers = [server for server in ids.get("dns", "").split() if ip_address(server).version == version]
+    options = _dhcpv4(ids, port) if version == 4 else dict(DHCPV6_SERVER)
     if servers:
         options["dns_server"] = "{" + ", ".join(servers) + "}" if len(servers) > 1 else servers[0]
+    mine = rows.owned("DHCP_Options", names.PORT_KEY, port.name)
+    present = next((row for row in mine if ip_network(row.cidr).version == version), None)
+    columns = {"cidr": subnet, "options": options, "external_ids": {names.PORT_KEY: port.name}}
+    return [rows.write("DHCP_Options", present, columns)]
+
+
+def _dhcpv4(ids: Mapping[str, str], port: Port) -> dict[str, str]:
+    options = dict(DHCP_SERVER)
+    routers = [str(ip_interface(g).ip) for g in ids.get("gateways", "").split() if ip_interface(g).version == 4]
+    if routers:
+        options["router"] = routers[0]
     if "mtu" in ids:
         options["mtu"] = ids["mtu"]
     if port.hostname:
         options["hostname"] = f'"{port.hostname}"'
-    present = next(iter(rows.owned("DHCP_Options", names.PORT_KEY, port.name)), None)
-    columns = {"cidr": subnet, "options": options, "external_ids": {names.PORT_KEY: port.name}}
-    return rows.write("DHCP_Options", present, columns)
+    return options
 
 
 def _delete_dhcp(rows: Rows, port: str) -> None:
     for row in rows.owned("DHCP_Options", names.PORT_KEY, port):
         row.delete()
-
-
-def _first_v4(port: Port) -> str:
-    return next((ip for ip in port.ips if ip_address(ip).version == 4), "")

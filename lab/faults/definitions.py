@@ -18,6 +18,7 @@ THEMES = (
     "addresses",
     "api_rules",
     "cluster_networks",
+    "families",
     "isolation",
     "layer3",
     "lifecycle",

@@ -64,7 +64,7 @@ UNDECLARED_UDP = fault(
 
 @UNDECLARED_UDP.at("machine.masquerade")
 def _udp_too(text: str, *, masquerade: Masquerade, **_: Any) -> str:
-    return text.replace("chain inbound {", f"chain inbound {{\nmeta l4proto udp dnat to {masquerade.guest.ip}\n")
+    return text.replace("chain inbound {", f"chain inbound {{\nmeta l4proto udp dnat to {masquerade.guest.ip}\n", 1)
 
 
 RESERVED_OPEN = fault(
@@ -110,3 +110,32 @@ def _as_at_first(vmi: dict[str, Any], **_: Any) -> dict[str, Any]:
     if uid and status.get("interfaces"):
         vmi = {**vmi, "status": {**status, "interfaces": _first.setdefault(uid, status["interfaces"])}}
     return vmi
+
+
+NO_IPV6 = fault(
+    "masquerade-without-ipv6",
+    "guests behind their pod's NIC are reached by IPv4 alone",
+    "default-network/dual-stack",
+    message=r"(tcp|udp) \S+ .* -> \S+ .*: not reached",
+    run_options=("--timeout", "reach=6"),
+)
+
+
+@NO_IPV6.at("machine.masquerade")
+def _ipv4_alone(text: str, *, masquerade: Masquerade, **_: Any) -> str:
+    return rules(replace(masquerade, range_ipv6=None))
+
+
+NO_IPV6_STATUS = fault(
+    "status-without-ipv6-of-masquerade",
+    "a VM behind its pod's NIC reports the first of its pod's addresses alone",
+    "default-network/dual-stack",
+    message=r"the VMI reports \S+, its pod has",
+)
+
+
+@NO_IPV6_STATUS.at("api.VirtualMachineInstance")
+def _first_address(vmi: dict[str, Any], **_: Any) -> dict[str, Any]:
+    status = vmi.get("status") or {}
+    entries = [{**entry, "ipAddresses": entry.get("ipAddresses", [])[:1]} for entry in status.get("interfaces") or ()]
+    return {**vmi, "status": {**status, "interfaces": entries}} if entries else vmi

@@ -174,19 +174,6 @@ def _without_external(services: list[Object], **_: object) -> list[Object]:
     return [{**service, "status": {}} for service in services]
 
 
-DUAL_STACK_TAKEN = fault(
-    "dual-stack-not-refused",
-    "the API takes services that need both families on a cluster of one",
-    "services/ip-family-policy",
-    message=r"the API takes a service with \{'ipFamilyPolicy': 'RequireDualStack'\}",
-)
-
-
-@DUAL_STACK_TAKEN.at("apiserver.causes")
-def _overlook(causes: list[Any], kind: str, **_: object) -> list[Any]:
-    return [one for one in causes if kind != "Service" or "ipFamil" not in one.field]
-
-
 NO_API = fault(
     "api-unreachable-from-networks",
     "the API's address leads nowhere on primary networks",

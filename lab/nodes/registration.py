@@ -61,13 +61,17 @@ def node_object(context: NodeContext, port: int) -> Object:
         labels |= {"node-role.kubernetes.io/worker": "", "kubevirt.io/schedulable": "true"}
     annotations = {
         ENDPOINT: f"https://127.0.0.1:{port}",
-        "k8s.ovn.org/node-subnets": json.dumps({"default": [node.host_subnet]}),
+        "k8s.ovn.org/node-subnets": json.dumps({"default": node.host_subnets}),
         "k8s.ovn.org/node-chassis-id": node.name,
     }
     taints = [{"key": CONTROL_PLANE, "effect": "NoSchedule"}] if node.control_plane else []
     return {
         "metadata": {"name": node.name, "labels": labels, "annotations": annotations},
-        "spec": {"podCIDR": node.host_subnet, "podCIDRs": [node.host_subnet], **({"taints": taints} if taints else {})},
+        "spec": {
+            "podCIDR": node.host_subnet,
+            "podCIDRs": list(node.host_subnets),
+            **({"taints": taints} if taints else {}),
+        },
     }
 
 
@@ -91,7 +95,7 @@ def node_status(context: NodeContext, port: int, before: Object) -> Object:
     )
     return {
         "addresses": [
-            {"type": "InternalIP", "address": context.node.address},
+            *({"type": "InternalIP", "address": address} for address in context.node.addresses),
             {"type": "Hostname", "address": context.node.name},
         ],
         "capacity": capacity,

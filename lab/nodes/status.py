@@ -107,7 +107,7 @@ def pod_status(
     init: Sequence[ContainerState],
     containers: Sequence[ContainerState],
     sandbox: Sandbox | None,
-    host_address: str,
+    host_addresses: Sequence[str],
 ) -> Object:
     """The whole ``status`` that the node writes; conditions of others are kept as they are."""
     current = pod.get("status") or {}
@@ -116,8 +116,8 @@ def pod_status(
     status: Object = {
         "phase": reached,
         "startTime": current.get("startTime") or now(),
-        "hostIP": host_address,
-        "hostIPs": [{"ip": host_address}],
+        "hostIP": host_addresses[0],
+        "hostIPs": [{"ip": address} for address in host_addresses],
         "qosClass": current.get("qosClass") or quality(spec),
         "conditions": _conditions(pod, reached, init, containers, sandbox),
         "containerStatuses": [state.as_status() for state in containers],

@@ -14,15 +14,13 @@ from typing import Any
 from pyroute2 import IPRoute
 
 from lab import netns
-from lab.fabric.links import offloads_off
+from lab.fabric.links import at_once, offloads_off
 from lab.fabric.node_switch import NodeSwitch
 from lab.nodes import attachments
 from lab.nodes.context import NodeContext
 from lab.nodes.sandbox import Interface, Sandbox
 
 Object = dict[str, Any]
-
-_NO_DUPLICATE_DETECTION = 0x02  # IFA_F_NODAD: OVN hands out each address once
 
 
 class Wiring:
@@ -87,8 +85,8 @@ def _make_links(links: IPRoute, nics: tuple[Interface, ...], node: str) -> None:
     for nic in nics:
         index = links.link_lookup(ifname=nic.name)[0]
         for address in map(ip_interface, nic.ips):
-            flags = {"flags": _NO_DUPLICATE_DETECTION} if address.version == 6 else {}
-            links.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen, **flags)
+            host, length = str(address.ip), address.network.prefixlen
+            links.addr("add", index=index, address=host, prefixlen=length, **at_once(host))
         links.link("set", index=index, state="up")
         for route in nic.routes:
             links.route("replace", dst=route.destination, gateway=route.next_hop, oif=index)

@@ -207,7 +207,7 @@ class PodWorker:
         if self._over():
             return
         status = pod_status(
-            self.pod, self._states(True), self._states(False), self._sandbox, self._context.node.address
+            self.pod, self._states(True), self._states(False), self._sandbox, self._context.node.addresses
         )
         if status == self._written:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_interface
 
 from lab.resources import PODS
 from tests.controllers.cluster import Cluster, Processes, networks, pod
@@ -26,7 +27,8 @@ def test_a_pod_on_a_primary_network(run: Run) -> None:
         assert (port.mac, port.ips, port.dhcp) == (entry["mac_address"], ("10.20.0.3",), False)
         assert port.nodes == (obj["spec"]["nodeName"],)
         node = cluster.config.node(obj["spec"]["nodeName"])
-        assert found["default"]["ip_address"].startswith(node.host_subnet.removesuffix("0/24"))
+        hosts = [ip_interface(address) for address in found["default"]["ip_addresses"]]
+        assert [str(host.network) for host in hosts] == list(node.host_subnets)
 
     run(story)
 
@@ -64,7 +66,7 @@ def test_addresses_go_back_when_pods_end(run: Run) -> None:
     run(story)
 
 
-def test_both_addresses_of_a_pod_go_back(run: Run) -> None:
+def test_all_addresses_of_a_pod_go_back(run: Run) -> None:
     async def story(cluster: Cluster) -> None:
         await cluster.namespace("p-both")
         await cluster.ready_udn("p-both", "net", "10.23.0.0/24")
@@ -72,7 +74,7 @@ def test_both_addresses_of_a_pod_go_back(run: Run) -> None:
         for name in "ab":
             await cluster.pod("p-both", name, nodeName=cluster.config.nodes[-1].name)
             found = await cluster.connected("p-both", name)
-            seen.append([found[key]["ip_address"] for key in ("default", "p-both/net")])
+            seen.append([found[key]["ip_addresses"] for key in ("default", "p-both/net")])
             await cluster.remove_pod("p-both", name)
             await cluster.port("p-both_net", found["p-both/net"]["iface_id"], lambda port: port is None)
             await cluster.port("default", found["default"]["iface_id"], lambda port: port is None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.controllers.networks.definition import attachment_of, system_namespace
-from lab.controllers.networks.render import SyncError, attachment, cni_config
+from lab.controllers.networks.render import Rules, SyncError, attachment, cni_config
 
 Object = dict[str, Any]
 
@@ -145,7 +145,8 @@ def test_excluded_subnets_lie_within_the_subnets() -> None:
 
 def test_ipv6_is_refused_by_a_cluster_without_it() -> None:
     with pytest.raises(SyncError, match="network blue_net is attempting to use ipv6 subnets but the cluster does not"):
-        cni_config(udn(subnets=["10.20.0.0/24", "fd00::/64"]), "blue")
+        cni_config(udn(subnets=["10.20.0.0/24", "fd00::/64"]), "blue", Rules(families=(4,)))
+    assert cni_config(udn(subnets=["10.20.0.0/24", "fd00::/64"]), "blue")["subnets"] == "10.20.0.0/24,fd00::/64"
 
 
 @pytest.mark.parametrize("config", ["", "not json", "[]", '{"type":"bridge","name":"a"}'])

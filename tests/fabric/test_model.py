@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.config import LabConfig
+from lab.config import Conduct, Families, LabConfig
 from lab.fabric import names
 from lab.fabric.model import Layer2, Layer3, default_network, mac_of
 
@@ -37,13 +37,16 @@ def test_layer3_cuts_by_node():
     assert network.management_ips("worker-1") == ("10.1.1.2/24", "fd00:1::2/64")
 
 
-def test_default_network_covers_every_node():
-    config = LabConfig.new("blue", 2)
-    assert default_network(config).host_subnets == {
-        "control-plane": "10.244.0.0/24",
-        "worker-1": "10.244.1.0/24",
-        "worker-2": "10.244.2.0/24",
-    }
+@pytest.mark.parametrize(
+    ("families", "subnets"),
+    [
+        (Families.IPV4, ["10.244.0.0/24", "10.244.1.0/24"]),
+        (Families.DUAL, ["10.244.0.0/24,fd00:10:244::/64", "10.244.1.0/24,fd00:10:244:1::/64"]),
+    ],
+)
+def test_default_network_covers_every_node(families, subnets):
+    config = LabConfig.new("blue", 1, conduct=Conduct(families=families))
+    assert default_network(config).host_subnets == dict(zip(("control-plane", "worker-1"), subnets, strict=True))
 
 
 def test_names_are_those_of_ovn_kubernetes():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.config import Conduct, LabConfig, Start
+from lab.config import Conduct, Families, LabConfig, Start
 from lab.pace import Pace
 
 
@@ -28,6 +28,6 @@ def test_what_is_no_pace_is_told(text: str) -> None:
 
 
 def test_a_lab_keeps_its_conduct(tmp_path) -> None:
-    conduct = Conduct(Start.COLD, Pace(boot=3), 7)
+    conduct = Conduct(Start.COLD, Pace(boot=3), 7, Families.IPV4)
     LabConfig.new("blue", 1, tmp_path, conduct).save()
     assert LabConfig.load(tmp_path).conduct == conduct

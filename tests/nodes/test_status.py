@@ -50,7 +50,7 @@ def test_conditions_keep_their_times_and_those_of_others() -> None:
         {"type": "example.org/gate", "status": "True"},
     ]
     pod: dict[str, Any] = {"spec": {"containers": []}, "status": {"conditions": before, "startTime": "first"}}
-    status = pod_status(pod, [], [state(running=True)], None, "172.18.0.11")
+    status = pod_status(pod, [], [state(running=True)], None, ["172.18.0.11"])
     conditions = {condition["type"]: condition for condition in status["conditions"]}
     assert conditions["Ready"]["lastTransitionTime"] == "then"
     assert conditions["PodScheduled"]["lastTransitionTime"] == "before"
@@ -60,7 +60,7 @@ def test_conditions_keep_their_times_and_those_of_others() -> None:
 
 
 def test_unready_containers_are_named() -> None:
-    status = pod_status({"spec": {"containers": []}}, [], [state()], None, "172.18.0.11")
+    status = pod_status({"spec": {"containers": []}}, [], [state()], None, ["172.18.0.11"])
     ready = next(condition for condition in status["conditions"] if condition["type"] == "Ready")
     assert (ready["status"], ready["message"]) == ("False", "containers with unready status: [c]")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
 
 from lab.apiserver.behaviours.base import Behaviour
 from lab.apiserver.behaviours.definitions import DefinitionBehaviour
@@ -16,22 +16,23 @@ API_SERVICES = "apiservices.apiregistration.k8s.io"
 _PLAIN = Behaviour()
 
 
-@cache
-def _special() -> dict[str, Behaviour]:
-    return {
-        **{resource: DefaultedBehaviour(resource) for resource in data("defaults")},
-        API_SERVICES: ApiServiceBehaviour(API_SERVICES),
-        "customresourcedefinitions.apiextensions.k8s.io": DefinitionBehaviour(),
-        "namespaces": NamespaceBehaviour(),
-        "pods": PodBehaviour(),
-        "secrets": SecretBehaviour("secrets"),
-        "services": ServiceBehaviour(),
-    }
+class Behaviours:
+    """How objects of each kind behave; ``service_subnets``: see :class:`ServiceBehaviour`."""
+
+    def __init__(self, service_subnets: Sequence[str]) -> None:
+        self._special: dict[str, Behaviour] = {
+            **{resource: DefaultedBehaviour(resource) for resource in data("defaults")},
+            API_SERVICES: ApiServiceBehaviour(API_SERVICES),
+            "customresourcedefinitions.apiextensions.k8s.io": DefinitionBehaviour(),
+            "namespaces": NamespaceBehaviour(),
+            "pods": PodBehaviour(),
+            "secrets": SecretBehaviour("secrets"),
+            "services": ServiceBehaviour(service_subnets),
+        }
+
+    def of(self, kind: Kind) -> Behaviour:
+        """How objects of a kind behave."""
+        return self._special.get(kind.resource, _PLAIN)
 
 
-def behaviour_of(kind: Kind) -> Behaviour:
-    """How objects of a kind behave."""
-    return _special().get(kind.resource, _PLAIN)
-
-
-__all__ = ["Behaviour", "behaviour_of"]
+__all__ = ["Behaviour", "Behaviours"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
 from typing import Any
 
-from lab.config import CLUSTER_MTU, CLUSTER_SUBNET, JOIN_SUBNET, SERVICE_SUBNET
+from lab.config import CLUSTER_MTU, CLUSTER_SUBNETS, JOIN_SUBNETS, SERVICE_SUBNETS
 from lab.controllers.networks.definition import Definition
 
 Object = dict[str, Any]
@@ -17,7 +17,7 @@ POD_NETWORKS = "k8s.ovn.org/pod-networks"
 DEFAULT = "default"
 PRIMARY = "primary"
 LOCKED = "infrastructure-locked"
-_HOST_MASQUERADE = "169.254.0.5/32"
+_HOST_MASQUERADE = ("169.254.0.5/32", "fd69::5/128")
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,9 @@ def default_entry(addresses: tuple[str, ...], mac: str, iface_id: str, has_prima
     """The default network: all of a pod's way out, or, beside a primary network, for the kubelet alone."""
     gateways = gateways_of(tuple(str(ip_interface(address).network) for address in addresses))
     if has_primary:
-        routes = tuple((dest, hop) for hop in gateways for dest in (CLUSTER_SUBNET, JOIN_SUBNET))
+        routes = _routes(gateways, (*CLUSTER_SUBNETS, *JOIN_SUBNETS))
         return Entry(addresses, mac, LOCKED, iface_id, CLUSTER_MTU, routes=routes)
-    destinations = (CLUSTER_SUBNET, SERVICE_SUBNET, _HOST_MASQUERADE, JOIN_SUBNET)
-    routes = tuple((dest, hop) for hop in gateways for dest in destinations)
+    routes = _routes(gateways, (*CLUSTER_SUBNETS, *SERVICE_SUBNETS, *_HOST_MASQUERADE, *JOIN_SUBNETS))
     return Entry(addresses, mac, PRIMARY, iface_id, CLUSTER_MTU, gateways, routes)
 
 
@@ -76,13 +75,9 @@ def network_entry(
     if not definition.primary or not addresses:
         return Entry(addresses, mac, definition.role, iface_id, mtu)
     gateways = gateways_of(subnets, definition.gateway_ips)
-    routes: list[tuple[str, str]] = []
-    for gateway in gateways:
-        version = ip_interface(gateway).version
-        inside = [entry.rsplit("/", 1)[0] for entry in definition.subnets if entry.count("/") == 2]
-        destinations = [*inside, SERVICE_SUBNET, *definition.join_subnets]
-        routes += [(dest, gateway) for dest in destinations if ip_network(dest, strict=False).version == version]
-    return Entry(addresses, mac, PRIMARY, iface_id, mtu, gateways, tuple(routes))
+    inside = [entry.rsplit("/", 1)[0] for entry in definition.subnets if entry.count("/") == 2]
+    routes = _routes(gateways, (*inside, *SERVICE_SUBNETS, *definition.join_subnets))
+    return Entry(addresses, mac, PRIMARY, iface_id, mtu, gateways, routes)
 
 
 def gateways_of(subnets: Sequence[str], asked: Sequence[str] = ()) -> tuple[str, ...]:
@@ -93,3 +88,13 @@ def gateways_of(subnets: Sequence[str], asked: Sequence[str] = ()) -> tuple[str,
         inside = [address for address in asked if ip_interface(address).ip in network]
         found.append(inside[0] if inside else str(network[1]))
     return tuple(found)
+
+
+def _routes(gateways: Sequence[str], destinations: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """To each destination by the gateway of its family; none to a family without one."""
+    return tuple(
+        (destination, gateway)
+        for gateway in gateways
+        for destination in destinations
+        if ip_network(destination, strict=False).version == ip_interface(gateway).version
+    )

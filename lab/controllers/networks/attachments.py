@@ -12,7 +12,7 @@ from lab.controllers.networks.definition import attachment_of, system_namespace
 from lab.controllers.networks.registry import MissingPrimary, Registry
 from lab.controllers.networks.render import (
     FINALIZER,
-    RULES,
+    Rules,
     SyncError,
     attachment,
     is_primary,
@@ -35,6 +35,7 @@ class Attachments:
     def __init__(self, context: Context, registry: Registry) -> None:
         self._client = context.client
         self._faults = context.faults
+        self._rules = Rules(context.config.conduct.families.versions)
         self._registry = registry
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -44,7 +45,7 @@ class Attachments:
         Two networks that want the same namespace at once are let in one after the other.
         """
         self._check_namespace(owner, namespace)
-        rules = self._faults.decide("udn.rules", RULES, network=network_name(owner))
+        rules = self._faults.decide("udn.rules", self._rules, network=network_name(owner))
         wanted = attachment(owner, namespace, rules)
         config = json.loads(wanted["spec"]["config"])
         config = self._faults.alter("nad.config", config, network=config["name"], namespace=namespace)

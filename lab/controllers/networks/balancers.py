@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_address
 from typing import Any
 
 from lab.client import NotFound
-from lab.config import SERVICE_GATEWAY
+from lab.config import SERVICE_GATEWAY, UNDERLAY_SUBNETS
 from lab.controllers.networks.mirror import DEFAULT_SERVICE, SERVICE, is_mirror
 from lab.controllers.networks.registry import MissingPrimary, Registry
 from lab.controllers.runtime import Context, Controller, Key, key_of
@@ -91,7 +90,11 @@ class ServiceBalancers:
                 wanted.add(name)
             entries = {int(port["nodePort"]): port for port in ports if port.get("nodePort")}
             if entries:
-                backends = {number: tuple(endpoints.get(_port_key(port), ())) for number, port in entries.items()}
+                backends = {
+                    # Nodes pass on what comes to their IPv4 addresses alone.
+                    number: _of_family(endpoints.get(_port_key(port), ()), UNDERLAY_SUBNETS[0])
+                    for number, port in entries.items()
+                }
                 name = f"{names.prefix(home)}Service_{key}_{protocol}_entrance"
                 address = await self._northbound.ensure_entrance(Entrance(name, home, protocol, backends))
                 wanted.add(name)
@@ -176,7 +179,7 @@ def _port_key(port: Object) -> str:
 
 
 def _of_family(backends: Iterable[str], address: str) -> Backends:
-    wanted = ip_address(address).version == 6
+    wanted = ":" in address
     return tuple(backend for backend in backends if backend.startswith("[") is wanted)
 
 

@@ -109,8 +109,8 @@ class Registry:
 
     def default_pool(self, node: str) -> Pool:
         """The default network's addresses at a node."""
-        subnet = self._context.config.node(node).host_subnet
-        return self._pools.setdefault(("", (subnet,)), Pool((subnet,)))
+        subnets = self._context.config.node(node).host_subnets
+        return self._pools.setdefault(("", subnets), Pool(subnets))
 
     def pools(self) -> Iterable[Pool]:
         """Every pool there is now."""

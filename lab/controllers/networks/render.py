@@ -13,11 +13,11 @@ from ipaddress import ip_network
 from typing import Any
 
 from lab.config import (
-    CLUSTER_SUBNET,
-    JOIN_SUBNET,
-    MASQUERADE_SUBNET,
-    SERVICE_SUBNET,
-    TRANSIT_SUBNET,
+    CLUSTER_SUBNETS,
+    JOIN_SUBNETS,
+    MASQUERADE_SUBNETS,
+    SERVICE_SUBNETS,
+    TRANSIT_SUBNETS,
     UDN_JOIN_SUBNETS,
 )
 from lab.controllers.networks.definition import OVERLAY
@@ -28,13 +28,16 @@ Object = dict[str, Any]
 FINALIZER = "k8s.ovn.org/user-defined-network-protection"
 NAD_LABEL = "k8s.ovn.org/user-defined-network"
 _LOCALNET_MTU = 1500
-_FAMILIES = frozenset({4})
-_RESERVED = (
-    ("cluster subnet", CLUSTER_SUBNET),
-    ("service subnet", SERVICE_SUBNET),
-    ("built-in join subnet", JOIN_SUBNET),
-    ("masquerade subnet", MASQUERADE_SUBNET),
-    ("transit switch subnet", TRANSIT_SUBNET),
+_RESERVED = tuple(
+    (name, subnet)
+    for name, subnets in (
+        ("cluster subnet", CLUSTER_SUBNETS),
+        ("service subnet", SERVICE_SUBNETS),
+        ("built-in join subnet", JOIN_SUBNETS),
+        ("masquerade subnet", MASQUERADE_SUBNETS),
+        ("transit switch subnet", TRANSIT_SUBNETS),
+    )
+    for subnet in subnets
 )
 _UNRENDERED = "failed to generate NetworkAttachmentDefinition: failed to render CNI network config: "
 _INVALID_SUBNETS = "invalid subnet configuration: "
@@ -43,9 +46,10 @@ _OVERLAPS = "pod or join subnet overlaps with already configured internal subnet
 
 @dataclass(frozen=True)
 class Rules:
-    """What a network must keep to: ranges, by the names that messages give them, that it may not overlap, and the
-    prefix length of a node's part of an IPv6 subnet."""
+    """What a network must keep to: the cluster's address families, ranges, by the names that messages give them, that
+    it may not overlap, and the prefix length of a node's part of an IPv6 subnet."""
 
+    families: tuple[int, ...] = (4, 6)
     reserved: tuple[tuple[str, str], ...] = _RESERVED
     ipv6_host_subnet: int | None = 64
 
@@ -163,7 +167,7 @@ def _check_host_subnets(topology: str, spec: Object, rules: Rules) -> None:
 
 
 def _check(owner: Object, topology: str, primary: bool, subnets: list[str], joins: list[str], rules: Rules) -> None:
-    if any(ip_network(subnet, strict=False).version not in _FAMILIES for subnet in subnets):
+    if any(ip_network(subnet, strict=False).version not in rules.families for subnet in subnets):
         name = network_name(owner)
         raise SyncError(f"network {name} is attempting to use ipv6 subnets but the cluster does not support ipv6")
     if topology == "Localnet":

@@ -1,8 +1,9 @@
 """Puts a guest behind its pod's NIC: a network of its own in the pod's namespace, and NAT to the pod's address.
 
 As KubeVirt does it for the masquerade binding (``pkg/network/setup/netpod/masquerade``, ``pkg/network/dhcp``): a bridge
-with the gateway's address and the guest's tap, rules of nftables between the pod's NIC and the bridge, and a DHCP
+with the gateway's addresses and the guest's tap, rules of nftables between the pod's NIC and the bridge, and a DHCP
 server for the one guest. The bridge has the same MAC in every pod, so that a guest which moves still knows its gateway.
+IPv6 is the guest's own to configure: no router advertises itself, nothing gives it the address.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import asyncio
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import Path
 
 from pyroute2 import IPRoute
 
 from lab import netns
 from lab.config import CLUSTER_DNS
+from lab.fabric.links import at_once
 from lab.nodes.machines.plumbing import Cable
 
 DEFAULT_RANGE = "10.0.2.0/24"
+DEFAULT_RANGE_IPV6 = "fd10:0:2::/120"
 RESERVED_PORTS = (49152, 49153)
 """libvirt's own, for migrations; documented as never reaching the guest."""
 _BRIDGE_MAC = "02:00:00:00:00:00"
@@ -46,6 +49,8 @@ class Masquerade:
     ports: tuple[Port, ...] = ()
     """Those that others may reach; none declared means all."""
     range: str = DEFAULT_RANGE
+    range_ipv6: str | None = None
+    """None: the pod has no IPv6 address."""
 
     @property
     def gateway(self) -> IPv4Interface:
@@ -56,6 +61,22 @@ class Masquerade:
     def guest(self) -> IPv4Interface:
         """The guest's address."""
         return self._address(2)
+
+    @property
+    def gateway_ipv6(self) -> IPv6Interface | None:
+        """The bridge's IPv6 address."""
+        return self._address_ipv6(1)
+
+    @property
+    def guest_ipv6(self) -> IPv6Interface | None:
+        """The IPv6 address at which the guest is expected."""
+        return self._address_ipv6(2)
+
+    def _address_ipv6(self, number: int) -> IPv6Interface | None:
+        if self.range_ipv6 is None:
+            return None
+        network = IPv6Network(self.range_ipv6)
+        return IPv6Interface((network[number], network.prefixlen))
 
     def _address(self, number: int) -> IPv4Interface:
         network = IPv4Network(self.range)
@@ -70,7 +91,8 @@ def rules(masquerade: Masquerade) -> str:
     the guest as if the gateway had sent it.
     """
     cable, guest, gateway = masquerade.cable, masquerade.guest.ip, masquerade.gateway.ip
-    reserved = f"meta l4proto {{ tcp, udp }} th dport {{ {', '.join(map(str, RESERVED_PORTS))} }}"
+    ipv6 = "" if masquerade.guest_ipv6 is None else _rules_ipv6(cable, masquerade.guest_ipv6.ip, masquerade.ports)
+    reserved = _reserved()
     selected = list(_selections(masquerade.ports))
     inbound = "\n".join(f"{selection} dnat to {guest}" for selection in selected)
     looped = "\n".join(f"ip daddr 127.0.0.1 {selection} dnat to {guest}" for selection in selected)
@@ -95,7 +117,31 @@ table ip nat {{
     oifname "{cable.bridge}" ip saddr 127.0.0.1 snat to {gateway}
   }}
 }}
+{ipv6}"""
+
+
+def _rules_ipv6(cable: Cable, guest: IPv6Address, ports: tuple[Port, ...]) -> str:
+    inbound = "\n".join(f"{selection} dnat to {guest}" for selection in _selections(ports))
+    return f"""
+table ip6 nat {{
+  chain inbound {{
+    {_reserved()} drop
+    {inbound}
+  }}
+  chain prerouting {{
+    type nat hook prerouting priority -100;
+    iifname "{cable.interface}" jump inbound
+  }}
+  chain postrouting {{
+    type nat hook postrouting priority 100;
+    ip6 saddr {guest} masquerade
+  }}
+}}
 """
+
+
+def _reserved() -> str:
+    return f"meta l4proto {{ tcp, udp }} th dport {{ {', '.join(map(str, RESERVED_PORTS))} }}"
 
 
 def _selections(ports: tuple[Port, ...]) -> Iterator[str]:
@@ -126,6 +172,10 @@ def _lay(links: IPRoute, masquerade: Masquerade) -> None:
     (settings / "ip_forward").write_text("1")
     # What was sent to 127.0.0.1 may leave by the bridge, and its answers come back from there.
     (settings / "conf" / cable.bridge / "route_localnet").write_text("1")
+    if (gateway6 := masquerade.gateway_ipv6) is not None:
+        length = gateway6.network.prefixlen
+        links.addr("add", index=bridge, address=str(gateway6.ip), prefixlen=length, **at_once(str(gateway6.ip)))
+        Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
 
 
 async def serve_dhcp(namespace: str, folder: Path, masquerade: Masquerade) -> asyncio.subprocess.Process:

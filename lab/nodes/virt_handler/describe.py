@@ -13,7 +13,7 @@ from typing import Any
 from lab.controllers.kubevirt.launcher import quantity
 from lab.nodes.machines.cloud_init import CloudInit
 from lab.nodes.machines.command import MachineSpec, Nic
-from lab.nodes.machines.masquerade import DEFAULT_RANGE, Masquerade, Port
+from lab.nodes.machines.masquerade import DEFAULT_RANGE, DEFAULT_RANGE_IPV6, Masquerade, Port
 from lab.nodes.machines.plumbing import Cable
 from lab.nodes.sandbox import Interface, Sandbox
 
@@ -163,12 +163,15 @@ def _masquerade(vmi: Object, attachment: Attachment, interface: Object, network:
     ports = tuple(
         Port((port.get("protocol") or "TCP").lower(), int(port["port"])) for port in interface.get("ports") or ()
     )
+    pod = network.get("pod") or {}
+    dual = any(":" in address for address in attachment.interface.ips)
     return Masquerade(
         attachment.cable,
         attachment.mac,
         vmi["spec"].get("hostname") or vmi["metadata"]["name"],
         ports,
-        (network.get("pod") or {}).get("vmNetworkCIDR") or DEFAULT_RANGE,
+        pod.get("vmNetworkCIDR") or DEFAULT_RANGE,
+        (pod.get("vmIPv6NetworkCIDR") or DEFAULT_RANGE_IPV6) if dual else None,
     )
 
 
