@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from conformance.context import RunContext
-from conformance.features.sight import node_addresses
-from conformance.kube.api import Api
+from conformance.features.ovn_kubernetes import DAEMONS, Masquerade, OvnKubernetes
+from conformance.features.sight import Given, Sight, node_addresses
+from conformance.kube.api import Api, Object
 from conformance.kube.resources import CONFIG_MAPS, KUBEVIRTS, NODES, SERVICES
 from conformance.machines.access import Access, Credentials
 from conformance.machines.virtctl import Virtctl
-from conformance.verdicts import Blocked
+from conformance.verdicts import Blocked, NotApplicable
 
 # Where clusters keep their DNS service: Kubernetes' own add-on, and OpenShift's operator.
 DNS_SERVICES = (("kube-system", "kube-dns"), ("openshift-dns", "dns-default"))
@@ -55,6 +56,19 @@ class Cluster:
         """Names of the network binding plugins that are registered with KubeVirt."""
         found = [kubevirt.get("spec", {}).get("configuration") or {} for kubevirt in self.api.list(KUBEVIRTS)]
         return sorted({name for each in found for name in (each.get("network") or {}).get("binding") or {}})
+
+    @property
+    def masquerade(self) -> Masquerade:
+        """The masquerade subnet that OVN-Kubernetes is set up with; ``NotApplicable`` when it cannot be read."""
+        found = OvnKubernetes.of(Sight(self.api, Given()))
+        if found is None:
+            raise NotApplicable("masquerade-subnet", f"no DaemonSet {DAEMONS} to read it from")
+        return found.masquerade()
+
+    @property
+    def user_defined_networks(self) -> list[Object]:
+        """Every UserDefinedNetwork and ClusterUserDefinedNetwork, of this run and of others."""
+        return Sight(self.api, Given()).networks
 
     @cached_property
     def dns_address(self) -> str:

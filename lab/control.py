@@ -89,7 +89,7 @@ def run_options(config: LabConfig) -> list[str]:
     options = ["--image", GUEST_IMAGE, "--pod-image", POD_IMAGE]
     options += ["--outside", OUTSIDE_HOSTS[0], "--outside-name", OUTSIDE_NAME]
     options += ["--outside-shell", shlex.join(netns.command(config.netns("out"), ["sh"]))]
-    options += ["--feature", "load-balancer=yes", "--feature", "static-address=yes"]
+    options += ["--feature", "load-balancer=yes"]
     if shutil.which("virtctl") is None:
         options += ["--virtctl", str(Path(sys.executable).with_name("lab-virtctl"))]
     return options

@@ -18,6 +18,7 @@ from conformance.evidence.redaction import REDACTOR
 from conformance.options import OPTIONS, UsageProblem
 from conformance.preflight import PreflightFailed, enter_as_asked
 from conformance.provider import Lab, adopt
+from conformance.results.run import environment_kind
 
 STRICT = "--strict-features"
 #: The options of ``run`` that a look depends on.
@@ -64,6 +65,7 @@ def doctor(arguments: Sequence[str], suites: Path) -> None:
         sight = enter_as_asked(values, Path.cwd())
         index = scan(suites, catalog())
         found = diagnose(sight, catalog(), index, options.selection(values), options.overrides(values))
+    environment = environment_kind(environment, found.versions)
     if values.json:
         print(json.dumps({"environment": environment} | found.to_plain(), indent=2, ensure_ascii=False))
     else:

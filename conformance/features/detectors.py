@@ -6,7 +6,7 @@ a name of ``vocabulary.yaml``.
 
 from __future__ import annotations
 
-import socket
+import http.client
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -183,7 +183,7 @@ def outside_name(sight: Sight) -> Answer:
 
 @detects("outside-client")
 def outside_client(sight: Sight) -> Answer:
-    """The user's word; without one, whether a node's kubelet speaks TLS with this machine."""
+    """The user's word; without one, whether a node's kubelet answers this machine."""
     given = sight.given.outside_shell
     if given:
         return True, f"--outside-shell {given}"
@@ -198,12 +198,17 @@ def _unreached(address: str) -> str | None:
     """Why a kubelet cannot be spoken with; None if it can."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    link = http.client.HTTPSConnection(address, KUBELET, timeout=NODE_SECONDS, context=context)
     try:
-        # Only what speaks TLS is a kubelet: there are proxies that take every connection.
-        with socket.create_connection((address, KUBELET), NODE_SECONDS) as link, context.wrap_socket(link):
-            return None
-    except OSError as error:
-        return f"this machine does not reach node address {address}: {error.strerror or error}"
+        # A kubelet knows nobody without credentials: there are proxies that take every connection, TLS included.
+        link.request("GET", "/pods")
+        answer = link.getresponse()
+        known = answer.status == 401 or (answer.status == 403 and b"system:anonymous" in answer.read())
+    except (OSError, http.client.HTTPException) as error:
+        return f"this machine does not reach node address {address}: {getattr(error, 'strerror', None) or error!r}"
+    finally:
+        link.close()
+    return None if known else f"what answers at node address {address} is no kubelet (status {answer.status})"
 
 
 @detects("kubemacpool")

@@ -13,7 +13,7 @@ from typing import Any
 
 from lab import documents
 from lab.client import AlreadyExists, Client, NotFound
-from lab.resources import API_SERVICES, CRDS, ENDPOINTS, KUBEVIRTS, NAMESPACES, SERVICES, Resource
+from lab.resources import API_SERVICES, CRDS, DAEMON_SETS, ENDPOINTS, KUBEVIRTS, NAMESPACES, SERVICES, Resource
 
 Object = dict[str, Any]
 
@@ -52,6 +52,7 @@ _ORDER = (
     VALIDATING_WEBHOOKS,
     SERVICES,
     ENDPOINTS,
+    DAEMON_SETS,
     KUBEVIRTS,
 )
 _BY_KIND = {resource.kind: resource for resource in _ORDER}

@@ -28,6 +28,7 @@ THEMES = (
     "paths",
     "policies",
     "services",
+    "settings",
     "way_in",
 )
 

@@ -19,6 +19,7 @@ from conformance.features.model import Feature, FeatureSet
 from conformance.features.sight import Given, Sight
 from conformance.features.virtctl import judge
 from conformance.kube.api import Api
+from conformance.kube.errors import NotFound
 from tests.plugin.conftest import Cluster, cluster, kubevirt, node, served, virtctl  # noqa: F401
 
 
@@ -98,6 +99,95 @@ def test_versions_of_virtctl(said: str, present: bool, evidence: str) -> None:
     assert judge("x", said) == (present, evidence)
 
 
+def ovnkube(*args: str, **variables: str) -> dict[str, Any]:
+    """The DaemonSet of OVN-Kubernetes, with flags and variables."""
+    env = [{"name": name, "value": value} for name, value in variables.items()]
+    containers = [{"name": "x", "image": "ovn:1.2"}, {"name": "ovnkube-controller", "args": list(args), "env": env}]
+    metadata = {"name": "ovnkube-node", "namespace": "net"}
+    return {"metadata": metadata, "spec": {"template": {"spec": {"containers": containers}}}}
+
+
+CONF = '[gateway]\nmode=shared\nv4-masquerade-subnet="100.98.0.0/24"\n[ovnkubernetesfeature]\n'
+
+
+@pytest.mark.parametrize(
+    ("daemons", "conf", "told"),
+    [
+        (
+            ovnkube(),
+            "",
+            "169.254.169.0/29 (ovnkube's default: neither net/ovnkube-node nor ovnkube-config sets one) holds 0",
+        ),
+        (
+            ovnkube(OVN_V4_MASQUERADE_SUBNET=""),
+            CONF,
+            "100.98.0.0/24 (v4-masquerade-subnet in ovnkube-config) holds 122",
+        ),
+        (
+            ovnkube(OVN_V4_MASQUERADE_SUBNET="169.254.0.0/17"),
+            CONF,
+            "169.254.0.0/17 (OVN_V4_MASQUERADE_SUBNET of net/ovnkube-node) holds 16378",
+        ),
+        (
+            ovnkube("--x=y --gateway-v4-masquerade-subnet=10.0.0.0/20"),
+            "not [a file",
+            "10.0.0.0/20 (--gateway-v4-masquerade-subnet of net/ovnkube-node) holds 2042",
+        ),
+    ],
+)
+def test_the_masquerade_subnet_where_each_distribution_keeps_it(
+    cluster: Cluster,  # noqa: F811
+    daemons: dict[str, Any],
+    conf: str,
+    told: str,
+) -> None:
+    cluster.answers["/apis/apps/v1/daemonsets"] = {"items": [daemons]}
+    cluster.answers["/api/v1/namespaces/net/configmaps/ovnkube-config"] = {"data": {"ovnkube.conf": conf}}
+    found = look(cluster)["masquerade-subnet"]
+    assert found.evidence == f"masquerade subnet {told} networks, there are 0"
+
+
+@pytest.mark.parametrize(
+    ("daemons", "conf", "present"),
+    [
+        (ovnkube(), "", False),
+        (ovnkube(OVN_PRE_CONF_UDN_ADDR_ENABLE=""), CONF, False),
+        (ovnkube(OVN_PRE_CONF_UDN_ADDR_ENABLE="false"), "", False),
+        (ovnkube(OVN_PRE_CONF_UDN_ADDR_ENABLE="true"), "", True),
+        (ovnkube("--enable-preconfigured-udn-addresses"), "", True),
+        (ovnkube(), CONF + "enable-preconfigured-udn-addresses=true\n", True),
+    ],
+)
+def test_static_addresses_by_the_settings(
+    cluster: Cluster,  # noqa: F811
+    daemons: dict[str, Any],
+    conf: str,
+    present: bool,
+) -> None:
+    cluster.answers["/apis/apps/v1/daemonsets"] = {"items": [daemons]}
+    cluster.answers["/api/v1/namespaces/net/configmaps/ovnkube-config"] = {"data": {"ovnkube.conf": conf}}
+    assert look(cluster)["static-address"].present is present
+
+
+def test_a_masquerade_subnet_that_is_none(cluster: Cluster) -> None:  # noqa: F811
+    cluster.answers["/apis/apps/v1/daemonsets"] = {"items": [ovnkube(OVN_V4_MASQUERADE_SUBNET="nonsense")]}
+    assert "that is set is none: 'nonsense'" in look(cluster)["masquerade-subnet"].evidence
+
+
+def test_what_fails_is_asked_once(cluster: Cluster) -> None:  # noqa: F811
+    asked: list[str] = []
+    sight = Sight(Api.connect(cluster.kubeconfig), Given())
+
+    def read() -> None:
+        asked.append("once")
+        raise NotFound(404, "NotFound", "no")
+
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            sight.once("it", read)
+    assert asked == ["once"]
+
+
 def test_a_virtctl_that_fails(cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
     program = tmp_path / "virtctl"
     program.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
@@ -128,13 +218,13 @@ def test_an_outside_host_is_the_users_word_or_this_machine(
     said = look(cluster, outside_shell="ssh bastion sh")["outside-client"]
     assert (said.present, said.evidence) == (True, "--outside-shell ssh bastion sh")
     cluster.answers["/api/v1/nodes"] = {"items": [addressed("127.0.0.1")]}
-    with listening(None) as port:
-        monkeypatch.setattr(detectors, "KUBELET", port)
-        unreached = look(cluster)["outside-client"]
-    assert unreached.present is False, "what takes connections need not be a kubelet"
-    assert "127.0.0.1" in unreached.evidence
-    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "kubelet.pem"))
-    with listening(tmp_path / "kubelet.pem") as port:
+    for answer in (b"", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"):
+        with listening(tmp_path, answer) as port:
+            monkeypatch.setattr(detectors, "KUBELET", port)
+            unreached = look(cluster)["outside-client"]
+        assert unreached.present is False, "what takes connections need not be a kubelet"
+        assert "127.0.0.1" in unreached.evidence
+    with listening(tmp_path, b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n") as port:
         monkeypatch.setattr(detectors, "KUBELET", port)
         assert look(cluster)["outside-client"].evidence == "this machine reaches node address 127.0.0.1"
 
@@ -145,17 +235,18 @@ def addressed(address: str) -> dict[str, Any]:
 
 
 @contextmanager
-def listening(certificate: Path | None) -> Iterator[int]:
-    """The port of a server that takes one connection: with TLS, or to close it."""
+def listening(folder: Path, answer: bytes) -> Iterator[int]:
+    """The port of a server that speaks TLS and answers one request."""
+    certificate = folder / "kubelet.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    if certificate is not None:
-        context.load_cert_chain(certificate)
+    context.load_cert_chain(certificate)
 
     def serve(server: socket.socket) -> None:
         client, _ = server.accept()
-        with client:
-            if certificate is not None:
-                context.wrap_socket(client, server_side=True).close()
+        with context.wrap_socket(client, server_side=True) as link:
+            link.recv(65536)
+            link.sendall(answer)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         serving = threading.Thread(target=serve, args=(server,))
