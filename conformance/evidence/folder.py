@@ -20,6 +20,7 @@ _SUFFIXES = {
     "application/json": ".json",
     "text/html": ".html",
     "image/png": ".png",
+    "image/svg+xml": ".svg",
     "text/csv": ".csv",
 }
 

@@ -18,10 +18,12 @@ from typing import Any, Protocol
 
 from conformance.evidence.exhibits import Exhibit
 from conformance.evidence.redaction import REDACTOR
+from conformance.pictures import draw, standalone, title
 
 TEXT = "text/plain"
 YAML = "application/yaml"
 JSON = "application/json"
+SVG = "image/svg+xml"
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,16 @@ def figure(name: str, value: float, unit: str) -> None:
 
 
 def exhibit(shown: Exhibit) -> None:
-    """Keep something to be drawn, such as a matrix of who reaches whom."""
-    RECORDER.publish(Exhibited(REDACTOR.object(shown.to_plain()), time.monotonic()))
+    """Keep something for the report to draw, such as a matrix of who reaches whom, and its picture with the test."""
+    data = REDACTOR.object(shown.to_plain())
+    RECORDER.publish(Exhibited(data, time.monotonic()))
+    try:
+        drawn = standalone(draw(data))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # No picture is worth a test.
+        note(f"{title(data)} cannot be drawn: {error!r}")
+    else:
+        attach(f"picture of {title(data)}", drawn, SVG)
 
 
 def note(text: str) -> None:

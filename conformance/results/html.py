@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
+from markupsafe import Markup
 
+from conformance.pictures import STYLE
 from conformance.results.files import write
+from conformance.results.page.alarms import ALARMING, alarms
+from conformance.results.page.drawings import drawings, run
 
 FILE = "report.html"
-TEMPLATE = "report.html.j2"
-ALARMING = ("failed", "lifted", "blocked")
+PARTS = Path(__file__).with_name("page")
+_MARKS = {"passed": "✓", "confirmed": "✓", "failed": "✗", "lifted": "↑", "blocked": "■", "not applicable": "–"}
 
 
 def render(document: dict[str, Any]) -> str:
     """The page for what ``conformance_report.build`` gave."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["seconds"] = _seconds
-    environment.filters["slug"] = lambda verdict: str(verdict).replace(" ", "-")
-    environment.filters["href"] = lambda path: quote(str(path))
-    environment.filters["figure"] = lambda value: f"{value:.4g}"
     requirements = document["requirements"]
-    return environment.get_template(TEMPLATE).render(
-        report=document,
-        alarms=[each for each in requirements if each["verdict"] in ALARMING],
-        figures=[(each, figure) for each in requirements for figure in each["figures"]],
-        of_profile={
-            profile["name"]: [each for each in requirements if each["id"].startswith(profile["name"] + "/")]
-            for profile in document["profiles"]
-        },
-        headline=_headline(document),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=document,
+            headline=_headline(document),
+            alarms=alarms(requirements),
+            run=run(document),
+            drawings=drawings,
+            figures=[(each, figure) for each in requirements for figure in each["figures"]],
+            of_profile={
+                profile["name"]: [each for each in requirements if each["id"].startswith(profile["name"] + "/")]
+                for profile in document["profiles"]
+            },
+            style=Markup(STYLE + (PARTS / "page.css").read_text(encoding="utf-8")),
+            script=Markup((PARTS / "page.js").read_text(encoding="utf-8")),
+        )
     )
 
 
@@ -46,6 +48,24 @@ def save(document: dict[str, Any], out: Path) -> Path:
     file = out / FILE
     write(file, render(document))
     return file
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PARTS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["seconds"] = _seconds
+    environment.filters["slug"] = lambda verdict: str(verdict).replace(" ", "-")
+    environment.filters["mark"] = lambda verdict: _MARKS.get(verdict, "·")
+    environment.filters["href"] = lambda path: quote(str(path))
+    environment.filters["command"] = shlex.join
+    environment.filters["figure"] = lambda value: f"{value:.4g}"
+    environment.filters["time"] = lambda moment: str(moment)[11:19]
+    return environment
 
 
 def _headline(document: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ either: no datagram, no echo request, no half-open session.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from conformance.evidence import JSON, attach, exhibit, note, step
+from conformance.evidence import attach, exhibit, note, step
 from conformance.evidence.exhibits import MatrixExhibit
 from conformance.kube.waits import Deadline
 from conformance.machines.parse.ping import Ping, parse_ping
@@ -240,14 +239,12 @@ def _replies(ping: Ping) -> int:
 
 def _keep(findings: Sequence[Finding], title: str) -> None:
     attach(f"matrix, {title}", draw(findings))
-    shown = MatrixExhibit(title, datetime.now(UTC), tuple(finding.path() for finding in findings))
-    attach(f"matrix, {title}, cells", json.dumps(shown.to_plain()), JSON)
-    exhibit(shown)
+    exhibit(MatrixExhibit(title, datetime.now(UTC), tuple(finding.path() for finding in findings)))
 
 
 def judge(findings: Sequence[Finding], title: str) -> None:
     """``AssertionError`` has a line with both ends for each finding that is not as expected."""
     wrong = [finding for finding in findings if not finding.as_expected]
     if wrong:
-        count = f"{title}: {len(wrong)} of {len(findings)} paths are not as they shall be"
+        count = f"{title}: {len(wrong)} of {len(findings)} paths are not as they shall be:"
         raise AssertionError("\n".join([count, *map(str, wrong)]) if len(wrong) > 1 else f"{wrong[0]} ({title})")

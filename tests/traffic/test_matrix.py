@@ -71,7 +71,7 @@ def test_each_path_that_fails_has_its_line(both):
     with client.rules("output", f"{OUT} udp dport 5000 drop", ECHO), pytest.raises(AssertionError) as caught:
         assert_matrix(cells(both, both, WAYS, True), "all of them")
     first, *lines = str(caught.value).splitlines()
-    assert first == "all of them: 2 of 8 paths are not as they shall be"
+    assert first == "all of them: 2 of 8 paths are not as they shall be:"
     assert [line.partition(": ")[0] for line in lines] == [
         "icmp vm-a (10.9.0.1, here) -> vm-b (10.9.0.2, here)",
         "udp vm-a (10.9.0.1, here) -> vm-b (10.9.0.2:5000, here)",

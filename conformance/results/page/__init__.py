@@ -1,0 +1,1 @@
+"""report.html: its parts, and what of a report stands where."""
