@@ -127,9 +127,9 @@ def _redact_allure(config: pytest.Config) -> None:
 def _clear(config: pytest.Config) -> None:
     """Take away an earlier run's evidence and results: nobody must read old ones as new."""
     out = out_folder(config.option, config.invocation_params.dir)
-    for name in ("evidence", "allure-results"):
+    for name in ("evidence", "allure-results", "allure-report"):
         shutil.rmtree(out / name, ignore_errors=True)
-    for name in ("report.json", "report.html", "junit.xml"):
+    for name in ("report.json", "report.html", "junit.xml", "allurerc.json"):
         try:
             (out / name).unlink(missing_ok=True)
         except OSError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import allure_commons
 import pytest
 
 from conformance.catalog.index import without_group
@@ -20,7 +21,8 @@ from conformance.evidence.recorder import RECORDER, TEXT, attach
 from conformance.evidence.redaction import REDACTOR
 from conformance.evidence.snapshot import SNAPSHOTS, connect
 from conformance.options import Selection
-from conformance.results import allure
+from conformance.results import allure_labels
+from conformance.results.allure_verdicts import AllureVerdicts
 from conformance.results.outcome import for_requirement, judge
 from conformance.results.records import ALONE, Phase
 from conformance.verdicts import ALARMING, Lifted, NotApplicable, Verdict
@@ -65,9 +67,12 @@ class TestSide:
 
     def __post_init__(self) -> None:
         self._unsubscribe = RECORDER.subscribe(AllureSteps())
+        self._allure = AllureVerdicts()
+        allure_commons.plugin_manager.register(self._allure)
 
     def pytest_unconfigure(self) -> None:
-        """Leave the recorder as it was."""
+        """Leave the recorder and Allure as they were."""
+        allure_commons.plugin_manager.unregister(self._allure)
         self._unsubscribe()
 
     @pytest.hookimpl(tryfirst=True)
@@ -80,7 +85,7 @@ class TestSide:
             if not requirements and self.strict:
                 file, line, name = item.location
                 raise pytest.UsageError(f"{file}:{(line or 0) + 1}: {name} verifies no requirement; mark it @verifies")
-            allure.labels(item, requirements)
+            allure_labels.mark(item, requirements, catalog())
             item.user_properties += [("requirement", requirement.id) for requirement in requirements]
             (kept if any(self.selection.takes(each.id) for each in requirements) else left).append(item)
         if left:
@@ -92,6 +97,7 @@ class TestSide:
         """Give the test a folder for its evidence."""
         folder = TestFolder(self._run.out / "evidence" / slug(without_group(item.nodeid)))
         item.stash[_PROGRESS] = _Progress(folder)
+        self._allure.begin(without_group(item.nodeid))
         unsubscribe = RECORDER.subscribe(folder)
         try:
             return (yield)
@@ -137,6 +143,7 @@ class TestSide:
             # JUnit writes the properties of the last phase.
             report.user_properties += [("verdict", (progress.verdict or Verdict.PASSED).value)]
             report.user_properties += [("reason", progress.reason)] if progress.reason else []
+            self._allure.judge(progress.verdict or Verdict.PASSED, progress.reason)
         setattr(report, PHASE, self._phase(progress, requirements, verdict, reason, call.start).to_plain())
         return report
 

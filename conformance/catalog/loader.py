@@ -55,7 +55,7 @@ def load(folder: Path) -> Catalog:
 
     Raises CatalogError.
     """
-    documents = {str(number): str(title) for number, title in _mapping(folder / DOCUMENTS).items()}
+    documents, addresses = _documents(folder / DOCUMENTS)
     order = _read(folder / ORDER)
     files = {file.stem: file for file in sorted(folder.glob("*.yaml")) if file.name not in (DOCUMENTS, ORDER)}
     if not isinstance(order, list) or sorted(map(str, order)) != sorted(files):
@@ -67,7 +67,21 @@ def load(folder: Path) -> Catalog:
             if requirement.id in seen:
                 raise CatalogError(f"{files[profile.name]}: id {requirement.id!r} is already in {seen[requirement.id]}")
             seen[requirement.id] = files[profile.name].name
-    return Catalog(profiles, documents)
+    return Catalog(profiles, documents, addresses)
+
+
+def _documents(file: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Titles and URLs of the sources, by number."""
+    titles, addresses = {}, {}
+    for number, entry in _mapping(file).items():
+        if not isinstance(entry, dict):
+            titles[str(number)] = str(entry)
+            continue
+        where = f"{file}: {number}"
+        _check_keys(entry, ("title", "url"), (), where)
+        titles[str(number)] = _text(entry, "title", where)
+        addresses[str(number)] = _text(entry, "url", where)
+    return titles, addresses
 
 
 def _read(file: Path) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Kind(StrEnum):
@@ -64,11 +65,20 @@ class Profile:
 
 
 class Catalog:
-    """Every requirement, by profile and by id."""
+    """Every requirement, by profile and by id.
 
-    def __init__(self, profiles: tuple[Profile, ...], documents: Mapping[str, str]) -> None:
+    ``documents`` are the sources' titles by number, ``addresses`` the URLs of those whose place on the web is known.
+    """
+
+    def __init__(
+        self,
+        profiles: tuple[Profile, ...],
+        documents: Mapping[str, str],
+        addresses: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.profiles = profiles
         self.documents = documents
+        self.addresses = addresses
         self._by_id = {requirement.id: requirement for profile in profiles for requirement in profile.requirements}
 
     def __iter__(self) -> Iterator[Requirement]:

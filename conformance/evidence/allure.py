@@ -68,6 +68,13 @@ class AllureRedaction:
         with suppress(OSError):
             yield
 
+    @allure_commons.hookimpl(wrapper=True, optionalhook=True)
+    def report_globals(self, globals_item: Any) -> Generator[None, None, None]:
+        """Errors of the whole run."""
+        _clean(globals_item)
+        with suppress(OSError):
+            yield
+
     @allure_commons.hookimpl(wrapper=True)
     def report_attached_data(self) -> Generator[None, None, None]:
         """An attachment; redacted where it was made."""

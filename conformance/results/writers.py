@@ -20,6 +20,7 @@ def write_all(catalog: Catalog, run: Run, judged: Sequence[Judged], out: Path, a
     }
     if allure_folder is not None:
         writers[allure_folder] = lambda: allure.save(run, catalog, allure_folder)
+        writers[out / allure.CONFIGURATION] = lambda: allure.save_configuration(out, allure_folder)
     lines = []
     for place, save in writers.items():
         try:

@@ -173,3 +173,4 @@ def test_a_worker_that_dies_leaves_its_test_blocked(suites: Suites) -> None:
     assert found["verdict"] == "blocked"
     assert "crashed" in found["reason"]
     assert result.requirement("primary-l2/same-node")["verdict"] == "passed"
+    assert "crashed" in _allure(result.out / "allure-results")["primary-l2/mtu"]
