@@ -23,6 +23,18 @@ CORE_BINDINGS = {
     "sriov": "sriov",
 }
 
+BOTH_FAMILIES = """version: 2
+ethernets:
+  eth0:
+    dhcp4: true
+    dhcp6: true
+    ipv6-address-generation: eui64
+"""
+"""cloud-init's network data by which a guest asks DHCP of both families.
+
+The link's own address must be the one that the MAC gives: OVN lets no other through.
+"""
+
 
 @dataclass(frozen=True)
 class Nic:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from conformance.evidence import step
 from conformance.kube.waits import Deadline, TimedOut
@@ -131,8 +131,9 @@ class Guest:
         return read_lease(self, name or self.nic().name)
 
     def counters(self) -> dict[str, int]:
-        """The kernel's counters of IP, ICMP, TCP and UDP, as ``Icmp.InEchos``."""
-        return parse_counters(self.read("/proc/net/snmp"))
+        """The kernel's counters of IP, ICMP, TCP and UDP: ``Icmp.InEchos``, and for IPv6 ``Icmp6.InEchos``."""
+        command = "cat /proc/net/snmp && { cat /proc/net/snmp6 2>/dev/null || true; }"
+        return parse_counters(self.must(command, idempotent=True))
 
     # -- what it does
 
@@ -164,11 +165,11 @@ class Guest:
         limit = count * PING_INTERVAL + PING_WAIT + self.timeouts["command-margin"] / self.timeouts.scale
         if fragment or not self.tools.busybox_ping:
             return parse_ping(self.run(command, limit, idempotent=True).text)
-        counters, cut = ("/proc/net/snmp6", "Ip6FragOKs") if version == 6 else ("/proc/net/snmp", "Ip.FragOKs")
+        counters, cut = ("/proc/net/snmp6", "Ip6.FragOKs") if version == 6 else ("/proc/net/snmp", "Ip.FragOKs")
         text = self.run(f"cat {counters}; {command}; cat {counters}", limit, idempotent=True).text
         before, found, after = text.partition("PING")
         # The output of ping holds nothing that reads as a counter.
-        was, now = (_counter(part, cut) for part in (before, after))
+        was, now = (parse_counters(part).get(cut, 0) for part in (before, after))
         result = parse_ping(found + after)
         return result.fragmented() if now > was else result
 
@@ -214,6 +215,32 @@ class Guest:
         limit = (seconds + self.timeouts["command-margin"]) / self.timeouts.scale
         return self.run(loop, limit, idempotent=True).ok
 
+    def wait_address_in(self, subnet: str, name: str | None = None) -> str:
+        """Wait until an interface (see ``nic``) has an address of a CIDR, and give it; ``AssertionError`` else."""
+        deadline = Deadline(self.timeouts["guest-address"])
+        with step(f"wait until {self} has an address in {subnet}"):
+            while True:
+                nic = self.nic(name)
+                found = [address for address in nic.addresses if ip_address(address) in ip_network(subnet)]
+                if found:
+                    return found[0]
+                if deadline.passed:
+                    waited = f"within {deadline.seconds:g} s"
+                    raise AssertionError(f"{self} has no address in {subnet} {waited}, but {nic.addresses or 'none'}")
+
+    def wait_gateway(self, version: int) -> str:
+        """Wait until it has a default route of an IP version, and give the gateway; ``AssertionError`` else."""
+        deadline = Deadline(self.timeouts["guest-address"])
+        with step(f"wait until {self} has a default route of IPv{version}"):
+            while True:
+                gateways = self.gateways()
+                found = [gateway for gateway in gateways if ip_address(gateway).version == version]
+                if found:
+                    return found[0]
+                if deadline.passed:
+                    waited = f"within {deadline.seconds:g} s"
+                    raise AssertionError(f"{self} has no default route of IPv{version} {waited}: {gateways}")
+
     def boot_id(self) -> str:
         """The id of this boot, new at each."""
         return self.read(BOOT_ID).strip()
@@ -239,10 +266,3 @@ class Guest:
     def _set_mac(self, nic: str, mac: str) -> None:
         # Without taking the link down, where the driver allows it (virtio does): that would drop the routes.
         self.must(f"ip link set dev {quote(nic)} address {quote(mac)}", root=True, idempotent=True)
-
-
-def _counter(text: str, name: str) -> int:
-    if name.startswith("Ip6"):
-        words = dict(line.split(None, 1) for line in text.splitlines() if line.startswith("Ip6"))
-        return int(words.get(name, 0))
-    return parse_counters(text).get(name, 0)

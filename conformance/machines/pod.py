@@ -71,9 +71,12 @@ class Pod:
     @property
     def address(self) -> str:
         """Where others of its network reach it: on its primary network, without one on the default network."""
-        network = self.primary_network or self.default_network
-        assert network is not None, f"pod {self} has no network yet"
-        return network.address
+        return self._network.address
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The same, one of each family."""
+        return self._network.addresses
 
     @property
     def migration_uid(self) -> str:
@@ -94,6 +97,12 @@ class Pod:
     def default_network(self) -> PodNetwork | None:
         """The attachment to the cluster's default network."""
         return default_network(self.read())
+
+    @property
+    def _network(self) -> PodNetwork:
+        network = self.primary_network or self.default_network
+        assert network is not None, f"pod {self} has no network yet"
+        return network
 
     @property
     def default_interface(self) -> str | None:

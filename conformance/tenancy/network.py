@@ -63,8 +63,9 @@ class Network:
         subnet: Subnet,
         mtu: int | None,
         host_subnet: int | None = None,
+        ipv6_subnet: Subnet | None = None,
     ) -> None:
-        """``host_subnet``: prefix length of a node's part of the subnet, on Layer3."""
+        """``host_subnet``: prefix length of a node's part of the subnet, on Layer3; ``ipv6_subnet``: a second one."""
         self.api = api
         self.kind = kind
         self.name = name
@@ -72,11 +73,17 @@ class Network:
         self.subnet = subnet
         self.mtu = mtu or DEFAULT_MTU
         self.host_subnet = host_subnet
+        self.ipv6_subnet = ipv6_subnet
 
     def __str__(self) -> str:
         return (
             f"{self.kind.kind} {self.name}" if self.kind is CUDNS else f"{self.kind.kind} {self.namespace}/{self.name}"
         )
+
+    @property
+    def subnets(self) -> tuple[Subnet, ...]:
+        """Its subnets, one a family."""
+        return (self.subnet, self.ipv6_subnet) if self.ipv6_subnet else (self.subnet,)
 
     def read(self) -> Object:
         """The object as it is now."""
@@ -139,7 +146,8 @@ class Network:
 
     def seen_from(self, namespace: str) -> Network:
         """The same network, as another namespace sees it."""
-        return Network(self.api, self.kind, self.name, namespace, self.subnet, self.mtu, self.host_subnet)
+        more = (self.subnet, self.mtu, self.host_subnet, self.ipv6_subnet)
+        return Network(self.api, self.kind, self.name, namespace, *more)
 
     def message(self) -> str:
         """What the network says of its creation now."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from dataclasses import dataclass
 
 DEFAULT_POOL = "10.200.0.0/13"
 _SLICE_PREFIX = 17
 _LEAST = 256
+_IPV6_POOL = "fd75:646e:{worker:x}:{number:x}::/64"  # a unique local range, its global id made up (RFC 4193)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class SubnetPool:
             )
         self._slice = slices[worker]
         self._used = 0
+        self._worker = worker
+        self._ipv6 = itertools.count(1)
 
     def new(self, prefix_length: int = 24) -> Subnet:
         """A subnet that no other network of this run has.
@@ -70,3 +74,7 @@ class SubnetPool:
         # Never less than a /24, so that addresses of two networks are told apart at a glance.
         self._used = begin + max(size, _LEAST)
         return Subnet(f"{self._slice[begin]}/{prefix_length}")
+
+    def new_ipv6(self) -> Subnet:
+        """An IPv6 subnet that no other network of this run has."""
+        return Subnet(_IPV6_POOL.format(worker=self._worker, number=next(self._ipv6)))

@@ -67,16 +67,17 @@ class Tenant:
         subnet: Subnet | None = None,
         persistent: bool = True,
         mtu: int | None = None,
+        ipv6_subnet: Subnet | None = None,
         **fields: Any,
     ) -> Network:
         """Create a primary Layer2 UserDefinedNetwork in the namespace; not awaited. ``fields``: of its ``layer2``."""
         subnet = subnet or self._tenants.new_subnet()
-        manifest = manifests.udn(
-            name, self.namespace, self.run_id, [str(subnet)], persistent=persistent, mtu=mtu, **fields
-        )
-        with step(f"create UserDefinedNetwork {self.namespace}/{name} ({subnet})"):
+        network = Network(self.api, UDNS, name, self.namespace, subnet, mtu, ipv6_subnet=ipv6_subnet)
+        subnets = [str(each) for each in network.subnets]
+        manifest = manifests.udn(name, self.namespace, self.run_id, subnets, persistent=persistent, mtu=mtu, **fields)
+        with step(f"create UserDefinedNetwork {self.namespace}/{name} ({', '.join(subnets)})"):
             self.api.create(manifest)
-        return self._adopt(Network(self.api, UDNS, name, self.namespace, subnet, mtu))
+        return self._adopt(network)
 
     def request_layer3(
         self, name: str = "primary", subnet: Subnet | None = None, host_subnet: int = HOST_SUBNET, **fields: Any
@@ -155,9 +156,12 @@ class Tenant:
 
         VMs that name the same ``apart_from`` group run on different nodes when they start; ``beside`` names the
         node to run on. ``nic`` is how it is connected, by default with the binding of primary networks; ``probes`` are
-        its ``readinessProbe`` and ``livenessProbe``, ``network_data`` is cloud-init's.
+        its ``readinessProbe`` and ``livenessProbe``, ``network_data`` is cloud-init's: by default, on a network of both
+        families, it has the guest ask for both.
         """
         images = self._tenants.images
+        if self._network is not None and self._network.ipv6_subnet is not None:
+            network_data = network_data or machine_manifests.BOTH_FAMILIES
         machine = self._tenants.machine(self.namespace, name)
         machine.create(
             machine_manifests.virtual_machine(

@@ -86,6 +86,12 @@ class Tenants:
         network.wait_ready()
         return tenant
 
+    def dual_stack(self, name: str) -> Tenant:
+        """A namespace with a ready primary Layer2 network that has a subnet of each family."""
+        tenant = self.empty(name)
+        tenant.request_network(ipv6_subnet=self._subnets.new_ipv6()).wait_ready()
+        return tenant
+
     def primary_layer3(self, name: str) -> Tenant:
         """A namespace with a ready primary Layer3 network."""
         tenant = self.empty(name)

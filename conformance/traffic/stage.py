@@ -61,7 +61,8 @@ class End:
     def look(self) -> Look:
         """What it has heard so far."""
         text = self.guest.run(_LOOK.format(folder=self.folder), idempotent=True).text
-        echos = parse_counters(text).get("Icmp.InEchos", 0) + _icmp6_echos(text)
+        counters = parse_counters(text)
+        echos = counters.get("Icmp.InEchos", 0) + counters.get("Icmp6.InEchos", 0)
         begun = (socket for socket in parse_sockets(text) if socket.state == SYN_RECEIVED)
         return Look(text, echos, frozenset((socket.remote, socket.local_port) for socket in begun))
 
@@ -126,11 +127,6 @@ def ready(peer: Peer, ways: Sequence[Way]) -> Iterator[End]:
         end = End(peer, running.folder, tokens)
         end.prove(ways)
         yield end
-
-
-def _icmp6_echos(text: str) -> int:
-    lines = (line.split() for line in text.splitlines() if line.startswith("Icmp6InEchos "))
-    return next((int(words[1]) for words in lines), 0)
 
 
 def prove_network(client: Peer) -> None:

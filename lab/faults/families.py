@@ -1,12 +1,86 @@
-"""Faults of address families: services whose addresses are of the wrong ones."""
+"""Faults of address families: IPv6 that is not told, not kept or not carried, and services of the wrong family."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from lab.faults.frames import Wire, frames
 from lab.faults.registry import fault
 
 Object = dict[str, Any]
+
+NO_ADVERTISEMENT = fault(
+    "router-does-not-advertise",
+    "routers of networks do not advertise themselves",
+    "primary-l2/dual-stack",
+    message=r"has no default route of IPv6",
+    run_options=("--timeout", "guest-address=20", "-k", "router"),
+)
+
+
+@NO_ADVERTISEMENT.at("nb.Logical_Router_Port")
+def _silent(columns: Object, **_: object) -> Object:
+    return {**columns, "ipv6_ra_configs": {}} if "ipv6_ra_configs" in columns else columns
+
+
+NO_DHCPV6 = fault(
+    "no-dhcpv6",
+    "DHCP serves IPv4 alone",
+    "primary-l2/dual-stack",
+    message=r"has no address in fd\S+",
+    run_options=("--timeout", "guest-address=20", "-k", "agrees"),
+)
+
+
+@NO_DHCPV6.at("nb.Logical_Switch_Port")
+def _served_ipv4(columns: Object, **_: object) -> Object:
+    return {**columns, "dhcpv6_options": []} if "dhcpv6_options" in columns else columns
+
+
+CLAIM_FORGETS = fault(
+    "claim-without-ipv6",
+    "address claims hold the address of the first family alone",
+    "primary-l2/dual-stack",
+    message=r"the claim has \S+, expected",
+    run_options=("-k", "agrees"),
+)
+
+
+@CLAIM_FORGETS.at("api.IPAMClaim")
+def _first_address(claim: Object, **_: object) -> Object:
+    status = claim.get("status") or {}
+    return {**claim, "status": {**status, "ips": status["ips"][:1]}} if status.get("ips") else claim
+
+
+TCP_LOST = fault(
+    "ipv6-carries-no-tcp",
+    "TCP over IPv6 does not arrive at machines",
+    "primary-l2/dual-stack",
+    message=r"tcp \S+ .*-> \S+ .*: not reached",
+    run_options=("--timeout", "reach=6", "-k", "different_nodes"),
+)
+
+
+@frames(TCP_LOST)
+def _no_sessions(wire: Wire) -> Iterable[str]:
+    yield f'oifname "{wire.tap}" meta protocol ip6 meta l4proto tcp drop'
+
+
+STAYS_BEHIND = fault(
+    "ipv6-lost-by-migration",
+    "a machine that has moved is not reached by IPv6",
+    "primary-l2/dual-stack",
+    message=r"icmp \S+ -> fd\S+:",
+    run_options=("--timeout", "reach=6", "-k", "move"),
+)
+
+
+@frames(STAYS_BEHIND)
+def _not_here(wire: Wire) -> Iterable[str]:
+    if wire.incoming:
+        yield f'oifname "{wire.tap}" meta protocol ip6 meta l4proto ipv6-icmp icmpv6 type echo-request drop'
+
 
 FAMILIES_UNCHECKED = fault(
     "service-families-unchecked",

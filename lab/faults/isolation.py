@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_interface, ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
-LINKS = ip_network("169.254.192.0/18")
+LINKS = (ip_network("169.254.192.0/18"), ip_network("fd69:0:0:1::/64"))
 PATH = r"(icmp|tcp|udp) \S+ .*-> \S+ .*: expected no path"
 
 LEAK = fault(
@@ -50,6 +50,13 @@ LEAK_ONE_NODE = fault(
     "primary-cudn/not-selected-is-outside",
     message=PATH,
 )
+LEAK_IPV6 = fault(
+    "networks-joined-for-ipv6",
+    "the routers of different networks know each other's IPv6 subnets",
+    "primary-l2/dual-stack",
+    message=PATH,
+    run_options=("-k", "strangers"),
+)
 LEAK_DEFAULT = fault(
     "networks-joined-to-default",
     "the routers of user-defined networks and that of the default one know each other",
@@ -66,6 +73,14 @@ def join_routers(router: Any, rows: Rows, subnets: Sequence[str], **_: object) -
     for link in _links(rows, router, subnets):
         link.lead_there()
         link.lead_back()
+    return router
+
+
+@LEAK_IPV6.at("fabric.router")
+def _join_for_ipv6(router: Any, rows: Rows, subnets: Sequence[str], **_: object) -> Any:
+    for link in _links(rows, router, subnets):
+        link.of_version(6).lead_there()
+        link.of_version(6).lead_back()
     return router
 
 
@@ -149,10 +164,17 @@ class _Link:
     rows: Rows
     router: Any
     other: Any
-    here: str
-    there: str
+    here: tuple[str, ...]
+    there: tuple[str, ...]
     subnets: tuple[str, ...]
     other_subnets: tuple[str, ...]
+
+    def of_version(self, version: int) -> _Link:
+        """The same cable, for one IP version alone."""
+        here, there = (
+            [end for end in ends if ip_interface(end).version == version] for ends in (self.here, self.there)
+        )
+        return replace(self, here=tuple(here), there=tuple(there))
 
     def lead_there(self) -> None:
         """Route to the other's subnets."""
@@ -162,13 +184,14 @@ class _Link:
         """Route from the other to ours."""
         self._route(self.other, self.router, self.subnets, self.here)
 
-    def _route(self, at: Any, to: Any, subnets: Sequence[str], hop: str) -> None:
+    def _route(self, at: Any, to: Any, subnets: Sequence[str], hops: Sequence[str]) -> None:
         known = {route.ip_prefix for route in self.rows.children(at, "static_routes")}
         for subnet in subnets:
-            if subnet not in known:
-                columns = {"nexthop": hop.partition("/")[0], "output_port": [_port(at, to)]}
-                key = {"ip_prefix": subnet}
-                self.rows.child(at, "static_routes", "Logical_Router_Static_Route", key, columns)
+            for hop in map(ip_interface, hops):
+                if subnet not in known and hop.version == ip_network(subnet).version:
+                    columns = {"nexthop": str(hop.ip), "output_port": [_port(at, to)]}
+                    key = {"ip_prefix": subnet}
+                    self.rows.child(at, "static_routes", "Logical_Router_Static_Route", key, columns)
 
 
 def _links(rows: Rows, router: Any, subnets: Sequence[str], to_default: bool = False) -> Iterator[_Link]:
@@ -187,11 +210,11 @@ def _links(rows: Rows, router: Any, subnets: Sequence[str], to_default: bool = F
         if not foreign or not other_subnets or set(other_subnets) & set(subnets):
             continue
         names = "|".join(sorted((router.name, other.name)))
-        number = zlib.crc32(names.encode()) % (LINKS.num_addresses // 4)
-        ends = [f"{LINKS[number * 4 + step]}/30" for step in (1, 2)]
+        number = zlib.crc32(names.encode()) % (LINKS[0].num_addresses // 4)
+        ends = [tuple(f"{link[number * 4 + step]}/{link.max_prefixlen - 2}" for link in LINKS) for step in (1, 2)]
         here, there = ends if router.name < other.name else reversed(ends)
-        for at, to, address in ((router, other, here), (other, router, there)):
-            columns = {"mac": mac_of(address), "networks": [address], "peer": [_port(to, at)]}
+        for at, to, addresses in ((router, other, here), (other, router, there)):
+            columns = {"mac": mac_of(addresses[0]), "networks": list(addresses), "peer": [_port(to, at)]}
             rows.child(at, "ports", "Logical_Router_Port", {"name": _port(at, to)}, columns)
         yield _Link(rows, router, other, here, there, tuple(subnets), other_subnets)
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from lab.config import Families
 from lab.controllers.dns import service_records
 from lab.resources import ENDPOINT_SLICES, PODS, SERVICES
 from tests.controllers.cluster import LIMIT, Cluster
@@ -36,14 +39,15 @@ async def service(cluster: Cluster, namespace: str, **spec: Any) -> None:
     await cluster.client.create(SERVICES, {"metadata": {"name": "s", "namespace": namespace}, "spec": wanted})
 
 
-async def serving_pod(cluster: Cluster, namespace: str, ip: str) -> str:
-    """A ready pod behind the service; gives its address on the primary network."""
+async def serving_pod(cluster: Cluster, namespace: str, *ips: str) -> list[str]:
+    """A ready pod behind the service; gives its addresses on the primary network."""
     await cluster.pod(namespace, "p", nodeName="worker-1")
     await cluster.client.patch(PODS, "p", namespace, {"metadata": {"labels": {"app": "s"}}})
     networks = await cluster.connected(namespace, "p")
-    status = {"phase": "Running", "podIP": ip, "conditions": [{"type": "Ready", "status": "True"}]}
+    told = {"podIP": ips[0], "podIPs": [{"ip": ip} for ip in ips]}
+    status = {"phase": "Running", **told, "conditions": [{"type": "Ready", "status": "True"}]}
     await cluster.client.patch(PODS, "p", namespace, {"status": status}, subresource="status")
-    return str(networks[f"{namespace}/blue"]["ip_address"]).partition("/")[0]
+    return [address.partition("/")[0] for address in networks[f"{namespace}/blue"]["ip_addresses"]]
 
 
 async def slices(cluster: Cluster, namespace: str) -> list[Object]:
@@ -64,7 +68,7 @@ def test_a_service_of_a_primary_network_has_its_addresses(run) -> None:
         await cluster.namespace("svc-one")
         await cluster.ready_udn("svc-one", "blue", "10.71.0.0/24")
         await service(cluster, "svc-one", type="NodePort")
-        address = await serving_pod(cluster, "svc-one", "10.244.1.55")
+        [address] = await serving_pod(cluster, "svc-one", "10.244.1.55")
 
         def is_whole(found: list[Object] | None) -> bool:
             return sum(bool(one.get("endpoints")) for one in found or ()) == 2
@@ -102,6 +106,28 @@ def test_a_service_of_a_primary_network_has_its_addresses(run) -> None:
 
         await cluster.client.delete(SERVICES, "s", "svc-one")
         await eventually(lambda: balancers(cluster), lambda found: not any("svc-one/s" in name for name in found or ()))
+
+    run(story)
+
+
+@pytest.mark.skipif(Families.of_this_kernel() is Families.IPV4, reason="this kernel has no IPv6")
+def test_a_service_of_both_families_leads_to_both_addresses(run) -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.namespace("svc-both")
+        await cluster.ready_udn("svc-both", "blue", subnets=["10.76.0.0/24", "fd00:76::/64"])
+        await service(cluster, "svc-both", ipFamilyPolicy="PreferDualStack")
+        ipv4, ipv6 = await serving_pod(cluster, "svc-both", "10.244.1.76", "fd00:10:244:1::76")
+        made = await cluster.client.get(SERVICES, "s", "svc-both")
+        front, front_ipv6 = made["spec"]["clusterIPs"]
+        name = "svc.both_blue_Service_svc-both/s_TCP"
+        wanted = {f"{front}:80": f"{ipv4}:5000", f"[{front_ipv6}]:80": f"[{ipv6}]:5000"}
+        await eventually(lambda: balancers(cluster), lambda found: (found or {}).get(name) == wanted)
+        told = {(one["addressType"], one["endpoints"][0]["addresses"][0]) for one in await slices(cluster, "svc-both")}
+        own = {("IPv4", "10.244.1.76"), ("IPv6", "fd00:10:244:1::76")}
+        assert told == own | {("IPv4", ipv4), ("IPv6", ipv6)}
+
+        await cluster.client.patch(SERVICES, "s", "svc-both", {"spec": {"ipFamilyPolicy": "SingleStack"}})
+        await eventually(lambda: slices(cluster, "svc-both"), lambda found: len(found or ()) == 2)
 
     run(story)
 

@@ -112,6 +112,13 @@ def test_counters(sample):
     assert counters["Tcp.MaxConn"] == -1
 
 
+def test_counters_of_ipv6():
+    counters = parse_counters(
+        "Ip6InReceives                   \t12\nIcmp6InEchos                    \t3\nUdp6InDatagrams \t0\n"
+    )
+    assert counters == {"Ip6.InReceives": 12, "Icmp6.InEchos": 3, "Udp6.InDatagrams": 0}
+
+
 def test_sockets(sample):
     sockets = parse_sockets(sample("linux", "tcp"))
     assert Socket("0.0.0.0", 5000, "0.0.0.0", 0, "0A") in sockets

@@ -17,6 +17,12 @@ def test_subnets_of_a_run_do_not_overlap(one, other, lengths):
     assert [network.prefixlen for network in made] == lengths * len(pools)
 
 
+def test_ipv6_subnets_of_a_run_do_not_meet():
+    made = [pool.new_ipv6().cidr for pool in (SubnetPool(worker=0), SubnetPool(worker=12)) for _ in range(20)]
+    assert len(set(map(ipaddress.ip_network, made))) == len(made)
+    assert all(ipaddress.ip_network(cidr).is_private and Subnet(cidr).prefix_length == 64 for cidr in made)
+
+
 def test_a_pool_that_is_used_up_says_so():
     pool = SubnetPool("10.0.0.0/23")
     pool.new()

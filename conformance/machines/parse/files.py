@@ -1,13 +1,15 @@
-"""Files of a guest: ``/etc/resolv.conf``, ``/proc/net/snmp``, ``/proc/net/tcp``."""
+"""Files of a guest: ``/etc/resolv.conf``, ``/proc/net/snmp`` and ``snmp6``, ``/proc/net/tcp``."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 ESTABLISHED = "01"
 SYN_RECEIVED = "03"
 LISTENING = "0A"
+_COUNTER_OF_IPV6 = re.compile(r"^(?P<protocol>[A-Za-z]+6)(?P<name>\w+)\s+(?P<value>\d+)\s*$")
 
 
 def parse_resolvers(text: str) -> list[str]:
@@ -17,10 +19,13 @@ def parse_resolvers(text: str) -> list[str]:
 
 
 def parse_counters(text: str) -> dict[str, int]:
-    """The counters of /proc/net/snmp, as ``Protocol.Counter``."""
+    """The counters of /proc/net/snmp and /proc/net/snmp6, as ``Protocol.Counter``; IPv6's: ``Icmp6.…``."""
     counters: dict[str, int] = {}
     names: dict[str, list[str]] = {}
     for line in text.splitlines():
+        if single := _COUNTER_OF_IPV6.match(line):
+            counters[f"{single['protocol']}.{single['name']}"] = int(single["value"])
+            continue
         protocol, separator, rest = line.partition(":")
         if not separator:
             continue

@@ -86,7 +86,7 @@ class ServiceBehaviour(Behaviour):
         asked = list(spec.get("ipFamilies") or map(family_of, _addresses(spec)))
         spec.setdefault("ipFamilyPolicy", _REQUIRE if len(asked) > 1 else _SINGLE)
         asked = asked or known[:1]
-        if spec["ipFamilyPolicy"] in _DUAL:
+        if spec["ipFamilyPolicy"] in _DUAL and len(known) > 1:
             asked += [family for family in known if family not in asked]
         if spec["ipFamilyPolicy"] == _PREFER and len(asked) > 1:
             asked = [family for family in asked if family in known]
