@@ -81,6 +81,8 @@ class Shared:
     password: str = field(repr=False)
     features: FeatureSet = field(default_factory=FeatureSet)
     options: Mapping[str, Any] = field(default_factory=dict)
+    progress: str = ""
+    """Where workers tell what they are at; empty where nobody listens."""
 
     def to_json(self) -> str:
         """One string, as xdist passes it on."""
@@ -90,6 +92,7 @@ class Shared:
             "password": self.password,
             "features": self.features.to_list(),
             "options": dict(self.options),
+            "progress": self.progress,
         }
         return json.dumps(plain)
 

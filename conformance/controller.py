@@ -26,6 +26,7 @@ from conformance.evidence.redaction import REDACTOR
 from conformance.features.model import FeatureSet
 from conformance.interrupts import Interrupts
 from conformance.preflight import PreflightFailed, enter_as_asked
+from conformance.progress import ADDRESS, Progress
 from conformance.provider import Lab, ProviderFailed, adopt
 from conformance.results import terminal
 from conformance.results.records import ALONE, Phase, Stream
@@ -71,6 +72,7 @@ class Controller:
         try:
             self._provide()
             self._examine()
+            self._show_progress()
         except options.UsageProblem as problem:
             raise pytest.UsageError(str(problem)) from problem
         except (PreflightFailed, ProviderFailed) as problem:
@@ -111,6 +113,13 @@ class Controller:
                 self._say(line)
         if values.udn_strict_features and (problem := self._found.not_strictly_fit):
             raise PreflightFailed(problem)
+
+    def _show_progress(self) -> None:
+        progress = Progress.of(self._config, self._terminal())
+        if progress is not None:
+            self._config.pluginmanager.register(progress, "udn-conformance-progress")
+            self._config.stash[ADDRESS] = progress.address
+            self._shared = replace(self._shared, progress=progress.address)
 
     def _give_up(self, session: pytest.Session, problem: str) -> None:
         """End with the results of a run that could not begin, JUnit's included."""

@@ -21,6 +21,7 @@ from conformance.evidence.allure import AllureRedaction
 from conformance.evidence.redaction import REDACTOR, kubeconfig_secrets
 from conformance.interrupts import Interrupts
 from conformance.options import OPTIONS, UsageProblem
+from conformance.progress import ADDRESS, Telling
 from conformance.testside import RUN, TestSide
 
 __all__ = ["RunContext", "run_context"]
@@ -74,6 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Controller(config, index, interrupts), "udn-conformance-controller")
         interrupts.take()
         config.add_cleanup(interrupts.give_back)
+    config.pluginmanager.register(Telling(config), "udn-conformance-telling")
     selection, report = options.selection(config.option), config.option.udn_limitations == "report"
     config.pluginmanager.register(
         TestSide(config, selection, report, strict=index is not None), "udn-conformance-tests"
@@ -116,6 +118,7 @@ def _join(config: pytest.Config) -> None:
     run = build(config.option, shared, config.invocation_params.dir)
     REDACTOR.register(shared.password, *kubeconfig_secrets(run.cluster.kubeconfig))
     config.stash[RUN] = run
+    config.stash[ADDRESS] = shared.progress
 
 
 def _redact_allure(config: pytest.Config) -> None:
