@@ -89,11 +89,16 @@ def run(context: typer.Context) -> None:
     if "--help" in arguments or "-h" in arguments:
         listing.show_run_help(Console(), EXIT_CODES)
         return
+    raise typer.Exit(_run_suites(arguments))
+
+
+def _run_suites(arguments: list[str]) -> int:
+    """Run pytest on the suites; gives the exit status."""
     suites = suites_folder()
     listing.check_flags(arguments)
     ini = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites)]
     paths = [] if listing.names_tests(arguments) else [str(suites)]
-    raise typer.Exit(int(pytest.main([*ini, *arguments, *paths], [OneLine()])))
+    return int(pytest.main([*ini, *arguments, *paths], [OneLine()]))
 
 
 @app.command("doctor", context_settings=PASSED_ON, help="Tell what a cluster offers, and what a run can verify there.")
@@ -155,6 +160,30 @@ def compare_command(
         writing.show(Console(), made)
     if made.regressions:
         raise typer.Exit(1)
+
+
+@app.command("upgrade", context_settings=PASSED_ON)
+def upgrade(context: typer.Context) -> None:
+    """Before and after a cluster's upgrade: prepare | watch | verify.
+
+    prepare leaves VMs, sessions and a record of them; watch tells each silence until Ctrl-C; verify runs the profile
+    upgrade, and removes what was prepared when all of it held.
+    """
+    from conformance.upgrade import command as upgrading
+
+    known = {"prepare": upgrading.prepare, "watch": upgrading.watch}
+    what, *arguments = context.args or ["--help"]
+    if what in ("--help", "-h"):
+        typer.echo("Usage: udn-conformance upgrade prepare|watch|verify [OPTIONS]; --help of each tells more")
+        return
+    try:
+        if what == "verify":
+            raise typer.Exit(upgrading.verify(arguments, _run_suites))
+        if what in known:
+            raise typer.Exit(known[what](arguments))
+    except upgrading.Refusal as error:
+        raise Problem(str(error), error.status) from error
+    raise Problem(unknown("command of upgrade", what, [*known, "verify"]))
 
 
 @app.command("clean")

@@ -66,6 +66,7 @@ class RunContext:
     outside_name: str | None = None
     outside_shell: str | None = None
     keep: bool = False
+    baseline: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ def build(values: argparse.Namespace, shared: Shared, base: Path) -> RunContext:
         outside_name=values.udn_outside_name,
         outside_shell=values.udn_outside_shell,
         keep=values.udn_keep,
+        baseline=values.udn_baseline,
     )
 
 

@@ -24,9 +24,11 @@ class Limits:
 
     Attributes:
         migration_silence: seconds without a byte in a session whose one end migrates.
+        upgrade_silence: seconds without a byte in a session that is open all through an upgrade.
     """
 
     migration_silence: float
+    upgrade_silence: float
 
     @classmethod
     def load(cls, overrides: Iterable[str] = ()) -> Limits:

@@ -80,6 +80,7 @@ OPTIONS: tuple[Option, ...] = (
         "--strict-features",
         "do not begin when a feature is missing that core requirements need; `run` takes --strict for it",
     ),
+    _text("--baseline", "NAME", "which baseline of `upgrade prepare` to verify, when there are several"),
     Option(
         "--limitations",
         "whether a documented limitation that is gone fails the run (default: fail)",

@@ -32,6 +32,7 @@ def enter_as_asked(values: argparse.Namespace, base: Path) -> Sight:
         outside_shell=values.udn_outside_shell,
         interface_binding=values.udn_interface_binding or "l2bridge",
         image=values.udn_image or DEFAULTS["image"],
+        baseline=values.udn_baseline,
     )
     return enter(kubeconfig, values.udn_context, options.timeouts(values), given)
 

@@ -12,6 +12,7 @@ from lab.appearing import appears
 from lab.client import Client, Informer
 from lab.config import LabConfig
 from lab.fabric.bringup import NEIGHBOUR_SECONDS, Fabric
+from lab.fabric.renewal import renew_node
 from lab.guest import image
 from lab.processes import Processes
 from lab.resources import NODES
@@ -30,6 +31,7 @@ class Assembly:
         step: Callable[[str], None],
     ) -> None:
         self._config = config
+        self._processes = processes
         self._fabric = Fabric(config, processes)
         self._start = start
         self._step = step
@@ -45,6 +47,24 @@ class Assembly:
             tasks.create_task(asyncio.to_thread(image.ensure))
             tasks.create_task(self._controllers(api))
             tasks.create_task(self._nodes(api, fabric))
+
+    async def renew(self, tell: Callable[[str], None]) -> None:
+        """Restart API server, controllers, and each node's switch and controller, one after the other.
+
+        The nodes' agents stay: the machines are their children.
+        """
+        processes, state = self._processes, self._config.state
+        await processes.restart("apiserver")
+        await appears(state / "apiserver" / "ready", READY_LIMIT)
+        tell("API server restarted")
+        await processes.end(["controllers"])
+        (state / "ready" / "controllers").unlink(missing_ok=True)
+        await processes.restart("controllers")
+        await appears(state / "ready" / "controllers", READY_LIMIT)
+        tell("controllers restarted")
+        for node in self._config.nodes:
+            await renew_node(self._config, processes, self._fabric, node)
+            tell(f"OVS and ovn-controller of {node.name} restarted")
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Until ``stop``: tell the nodes' switches of each other before they forget."""

@@ -148,6 +148,19 @@ def kubeconfig(name: Name = "default") -> None:
     print(_present(name).kubeconfig)
 
 
+@app.command("upgrade", epilog=EXIT_CODES)
+def play_upgrade(name: Name = "default") -> None:
+    """Play an upgrade: restart control plane and each node's OVS and ovn-controller, then move every machine."""
+    config = _present(name)
+    from lab.orders import OrderFailed
+    from lab.upgrade import UpgradeFailed, upgrade
+
+    try:
+        upgrade(config, _tell)
+    except (OrderFailed, UpgradeFailed) as error:
+        _fail(str(error))
+
+
 @app.command("preflight", epilog=EXIT_CODES)
 def check(
     as_json: AsJson = False,

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "UDN_LAB"
+Recipe = tuple[tuple[str, ...], str | None, dict[str, str]]
+"""How a process is started: arguments, network namespace, environment beside the lab's."""
 #: For the lab's own processes: they trust the lab's authority alone, and would each read the machine's at their start.
 NO_AUTHORITIES = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
 GRACE = 3.0  # seconds between SIGTERM and SIGKILL
@@ -122,6 +124,7 @@ class Processes:
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._ending: set[str] = set()
+        self._recipes: dict[str, Recipe] = {}
 
     async def start(
         self, name: str, argv: Sequence[str], netns: str | None = None, env: Mapping[str, str] | None = None
@@ -130,6 +133,8 @@ class Processes:
 
         Raises :class:`ProcessFailed` if the program is not installed.
         """
+        self._ending.discard(name)
+        self._recipes[name] = (tuple(argv), netns, dict(env or {}))
         if shutil.which(argv[0]) is None:
             raise ProcessFailed(f"cannot start {name}: {argv[0]} is not installed; see `python -m lab preflight`")
         inside = ["nsenter", f"--net=/run/netns/{netns}", "--"] if netns else []
@@ -146,6 +151,16 @@ class Processes:
             )
         self._running[name] = process
         self._watchers[name] = asyncio.create_task(self._watch(name, process))
+
+    async def restart(self, name: str, grace: float = GRACE) -> None:
+        """End a process, if it still runs, and start it again as it was started; ``KeyError`` if it never was."""
+        argv, netns, env = self._recipes[name]
+        await self.end([name], grace)
+        await self.start(name, argv, netns, env)
+
+    def expect_end(self, name: str) -> None:
+        """The process is about to end by itself: that is no failure."""
+        self._ending.add(name)
 
     def owned(self) -> list[Owned]:
         """Those that run, in the order of their start."""

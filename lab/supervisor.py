@@ -17,6 +17,7 @@ from contextlib import suppress
 
 from lab import leftovers, state
 from lab.config import LabConfig
+from lab.orders import Order, Orders, Tell
 from lab.processes import Processes, started
 
 # Ended in this order, each group when the one before is gone; all else, the fabric, comes last.
@@ -60,6 +61,8 @@ class Supervisor:
         self._error = ""
         self._stop = asyncio.Event()
         self._keep: Callable[[asyncio.Event], Awaitable[None]] | None = None
+        self._renew: Order | None = None
+        self._orders = Orders(config.state, {"renew": self._renewed})
 
     async def run(self) -> int:
         """Bring the lab up, wait for its end, take it down; gives the exit status."""
@@ -71,8 +74,10 @@ class Supervisor:
                 self._record()
                 self._report.send("ready")
                 self._report.close()
+                await self._orders.serve()
                 await self._keep(self._stop)
         finally:
+            await self._orders.close()
             await self._take_down()
         return 1 if self._phase == "failed" else 0
 
@@ -100,7 +105,12 @@ class Supervisor:
 
         parts = Assembly(self._config, self._processes, self._component, self._step)
         await parts.up()
-        self._keep = parts.keep
+        self._keep, self._renew = parts.keep, parts.renew
+
+    async def _renewed(self, tell: Tell) -> None:
+        if self._renew is not None:
+            await self._renew(tell)
+        self._record()
 
     async def _component(self, name: str) -> None:
         if importlib.util.find_spec(f"lab.{name}.__main__") is None:

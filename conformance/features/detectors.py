@@ -15,6 +15,8 @@ from conformance.features.sight import Sight, node_addresses
 from conformance.features.virtctl import virtctl_version
 from conformance.kube.errors import NotFound
 from conformance.kube.resources import CUDNS, IPAM_CLAIMS, MULTI_NETWORK_POLICIES, NADS, UDNS, Resource
+from conformance.upgrade.baseline import BadBaseline
+from conformance.upgrade.store import NoBaseline, Store
 
 Answer = tuple[bool | None, str]
 Detector = Callable[[Sight], Answer]
@@ -259,5 +261,8 @@ def guest_agent(sight: Sight) -> Answer:
 
 @detects("upgrade-baseline")
 def upgrade_baseline(sight: Sight) -> Answer:
-    """No suite records one yet."""
-    return False, "no baseline from before an upgrade is given"
+    """Left in the cluster by ``upgrade prepare``."""
+    try:
+        return True, str(Store(sight.api).only(sight.given.baseline))
+    except (NoBaseline, BadBaseline) as error:
+        return False, str(error)

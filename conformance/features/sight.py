@@ -27,6 +27,7 @@ class Given:
     outside_shell: str | None = None
     interface_binding: str = "l2bridge"
     image: str | None = None
+    baseline: str | None = None
 
 
 class Sight:

@@ -17,6 +17,17 @@ class Background:
         self.guest = guest
         self.folder = folder
 
+    def start(self, script: str) -> None:
+        """Run a script of sh there, unless one was started there before."""
+        *uploaded, last = uploads(f"cd {self.folder}\necho $$ > pid\n{script}\n", f"{self.folder}/script")
+        # The folder is made once: a command that is repeated after a cut does not start the script a second time.
+        self.guest.must(f"mkdir -m 700 {self.folder} 2>/dev/null || true", idempotent=True)
+        for command in uploaded:
+            self.guest.must(command, idempotent=True)
+        # A session of its own: it outlives a console that is cut, and is one group to end.
+        start = f"setsid sh {self.folder}/script </dev/null >/dev/null 2>{self.folder}/errors &"
+        self.guest.must(f"[ -e {self.folder}/pid ] || {{ {last}; {start} }}", idempotent=True)
+
     def stop(self) -> None:
         """End it with all its children, and remove its folder."""
         # The group, by the id that the script wrote: never by name.
@@ -30,14 +41,7 @@ def background(guest: Guest, script: str) -> Iterator[Background]:
     folder = f"/tmp/udnc-{secrets.token_hex(4)}"
     running = Background(guest, folder)
     try:
-        *uploaded, last = uploads(f"cd {folder}\necho $$ > pid\n{script}\n", f"{folder}/script")
-        # The folder is made once: a command that is repeated after a cut does not start the script a second time.
-        guest.must(f"mkdir -m 700 {folder} 2>/dev/null || true", idempotent=True)
-        for command in uploaded:
-            guest.must(command, idempotent=True)
-        # A session of its own: it outlives a console that is cut, and is one group to end.
-        start = f"setsid sh {folder}/script </dev/null >/dev/null 2>{folder}/errors &"
-        guest.must(f"[ -e {folder}/pid ] || {{ {last}; {start} }}", idempotent=True)
+        running.start(script)
         yield running
     finally:
         running.stop()

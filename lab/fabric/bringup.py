@@ -68,6 +68,11 @@ class Fabric:
         finally:
             await northbound.close()
 
+    async def readdress(self, node: Node) -> None:
+        """Give a node whose switch was started again what it had: addresses, routes, its neighbours."""
+        await _finished(partial(self._address_node, node))
+        await asyncio.to_thread(self.introduce_nodes)
+
     def introduce_nodes(self) -> None:
         """Tell each node's switch the MACs of the others' underlay addresses, for an hour.
 
@@ -118,7 +123,7 @@ class Fabric:
             await _run("ovsdb-tool", "create", str(directory / f"{name}.db"), str(schema))
             await self._daemon(f"ovsdb-{name}", daemons.database(directory, name), directory)
         for name in ("nb", "sb"):
-            await _listening(directory / f"{name}.sock")
+            await listening(directory / f"{name}.sock")
         self.central.set()
         await self._daemon("ovn-northd", daemons.northd(directory), directory)
         out = self._config.netns("out")
@@ -130,7 +135,7 @@ class Fabric:
         directory.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(template, directory / "db.db")
         await self._daemon(f"ovsdb-{node.name}", daemons.database(directory, "db"), directory, node.name)
-        await _listening(directory / "db.sock")
+        await listening(directory / "db.sock")
         settings = daemons.node_settings(node, self._config.southbound)
         database = f"--db=unix:{directory}/db.sock"
         await _run("ovs-vsctl", database, "--no-wait", "init", "--", *settings)
@@ -183,7 +188,8 @@ async def _run(*argv: str) -> None:
         raise ProcessFailed(f"{argv[0]} ended with status {process.returncode}: {errors.decode().strip()}")
 
 
-async def _listening(path: Path) -> None:
+async def listening(path: Path) -> None:
+    """Return when a daemon listens at a unix socket; ``TimeoutError`` after ``SOCKET_LIMIT`` seconds."""
     try:
         async with asyncio.timeout(SOCKET_LIMIT):
             while not _accepts(path):  # noqa: ASYNC110 (a daemon tells nobody that it listens)

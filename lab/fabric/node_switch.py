@@ -40,11 +40,17 @@ class NodeSwitch:
         up yet: the fifth SYN to a machine that does not answer, half a minute after the first.
         """
         # Once it has its row, the switch writes what it can; OVN reads it there.
-        datapath = ["--", "--id=@datapath", "create", "Datapath", "datapath_version=0"]
-        await self._vsctl(*datapath, "--", "set", "Open_vSwitch", ".", f"datapaths:{DATAPATH}=@datapath")
-        row = await self._vsctl("get", "Open_vSwitch", ".", f"datapaths:{DATAPATH}")
+        row = await self._datapath()
+        if not row:
+            datapath = ["--", "--id=@datapath", "create", "Datapath", "datapath_version=0"]
+            await self._vsctl(*datapath, "--", "set", "Open_vSwitch", ".", f"datapaths:{DATAPATH}=@datapath")
+            row = await self._datapath()
         await self._vsctl("wait-until", "Datapath", row, "capabilities:ct_zero_snat=true")
         await self._vsctl("set", "Datapath", row, "capabilities:ct_zero_snat=false")
+
+    async def forget_capabilities(self) -> None:
+        """Clear what the switch, which does not run now, can do: it writes it anew when it starts."""
+        await self._vsctl("--no-wait", "clear", "Datapath", await self._datapath(), "capabilities")
 
     async def wait_installed(self, interface: str) -> None:
         """Return when OVN has bound the port and put its flows in place; :class:`SwitchError` after the limit."""
@@ -62,6 +68,9 @@ class NodeSwitch:
         if refused != "[]":
             await self.unplug(interface)
             raise SwitchError(f"node {self._node}: {INTEGRATION_BRIDGE} does not take {interface}: {refused}")
+
+    async def _datapath(self) -> str:
+        return await self._vsctl("--if-exists", "get", "Open_vSwitch", ".", f"datapaths:{DATAPATH}")
 
     async def _vsctl(self, *arguments: str) -> str:
         process = await asyncio.create_subprocess_exec(
