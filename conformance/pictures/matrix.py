@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.pictures.names import End, key, labels, way
@@ -13,6 +13,8 @@ _SIDES = ("expected", "observed")
 _SHOWN = 4
 
 Path = Mapping[str, Any]
+#: A path, the side on which it is drawn, and where.
+Drawn = tuple[Path, str, float, float]
 
 
 def matrix(exhibit: Mapping[str, Any]) -> str:
@@ -84,35 +86,45 @@ class _Grid:
         yield words(EDGE, self._top - 6, "from \\ to", "p-soft")
 
     def _bands(self, width: float) -> Iterator[str]:
-        y = self._top
+        y, cells = self._top, list[Drawn]()
         for one in self._ways:
             yield box(0, y, width, LINE + 2, "p-band")
             yield words(EDGE, y + 13, one, "p-strong")
             y += LINE + 6
             for at, label in self._rows.items():
                 yield words(EDGE, y + 16, label)
-                yield from self._cells(at, one, y)
+                cells += self._cells(at, one, y)
                 y += HEIGHT
+        yield from _drawn(cells)
 
-    def _cells(self, client: tuple[str, str], one: str, y: float) -> Iterator[str]:
+    def _cells(self, client: tuple[str, str], one: str, y: float) -> Iterator[Drawn]:
         for side, title in enumerate(_SIDES):
             for column, server in enumerate(self._servers):
                 path = self._paths.get((client, server, one))
                 if path is not None:
-                    yield from _cell(path, title, self._x(side, column), y)
+                    yield path, title, self._x(side, column), y
 
 
-def _cell(path: Path, side: str, x: float, y: float) -> Iterator[str]:
-    as_expected = path["observed"] == path["expected"]
+def _drawn(cells: Sequence[Drawn]) -> Iterator[str]:
+    """All cells: as few elements as will do, for a report holds thousands of them."""
+    yield element("path", d="".join(_frame(x, y) for _, _, x, y in cells), css="p-cell")
+    for seen in ("reached", "blocked", "arrived"):
+        places = [(x + CELL / 2, y + HEIGHT / 2) for path, side, x, y in cells if path[side] == seen]
+        if places:
+            yield _marks(seen, places)
+    for path, side, x, y in cells:
+        if path["observed"] != path["expected"]:
+            yield from _wrong(path, side, x, y)
+
+
+def _frame(x: float, y: float) -> str:
+    return f"M{x + 1:g} {y + 1:g}h{CELL - 2:g}v{HEIGHT - 2:g}h{2 - CELL:g}z"
+
+
+def _wrong(path: Path, side: str, x: float, y: float) -> Iterator[str]:
     hint = f"{told(path)}: expected {path['expected']}, observed {path['observed']}"
-    yield box(x + 1, y + 1, CELL - 2, HEIGHT - 2, "p-cell", hint)
-    yield _mark(path[side], x + CELL / 2, y + HEIGHT / 2)
-    if as_expected:
-        return
-    if side == "expected":
-        yield box(x + 2, y + 2, CELL - 4, HEIGHT - 4, "p-meant")
-    else:
-        yield box(x + 2, y + 2, CELL - 4, HEIGHT - 4, "p-wrong")
+    yield box(x + 2, y + 2, CELL - 4, HEIGHT - 4, "p-meant" if side == "expected" else "p-wrong", hint)
+    if side == "observed":
         yield from _flag(x + CELL - 9, y + 1)
 
 
@@ -121,19 +133,21 @@ def _flag(x: float, y: float) -> Iterator[str]:
     yield words(x + 2.8, y + 11, "!", "p-flag-text")
 
 
-def _mark(seen: str, x: float, y: float) -> str:
+def _marks(seen: str, places: Iterable[tuple[float, float]]) -> str:
+    """The sign for what was seen, at each of these places."""
+    if seen == "blocked":
+        return element("path", d="".join(f"M{x - 6:g} {y:g}h12" for x, y in places), css="p-shut")
+    rings = "".join(f"M{x - 6:g} {y:g}a6 6 0 1 0 12 0a6 6 0 1 0-12 0z" for x, y in places)
     if seen == "reached":
-        return element("circle", cx=x, cy=y, r=6, css="p-open")
-    if seen == "arrived":
-        half = element("path", d=f"M{x:g} {y - 6:g}a6 6 0 0 0 0 12z", css="p-half-fill")
-        return element("circle", cx=x, cy=y, r=6, css="p-half") + half
-    return element("line", x1=x - 6, x2=x + 6, y1=y, y2=y, css="p-shut")
+        return element("path", d=rings, css="p-open")
+    halves = "".join(f"M{x:g} {y - 6:g}a6 6 0 0 0 0 12z" for x, y in places)
+    return element("path", d=rings, css="p-half") + element("path", d=halves, css="p-half-fill")
 
 
 def _legend(y: float) -> Iterator[str]:
     x = EDGE + 6
     for seen, meaning in (("reached", "reached"), ("blocked", "blocked"), ("arrived", "arrived, no answer")):
-        yield _mark(seen, x, y - 4)
+        yield _marks(seen, [(x, y - 4)])
         yield words(x + 11, y, meaning, "p-soft")
         x += 11 + width_of(meaning) + 22
     yield from _flag(x - 4, y - 11)

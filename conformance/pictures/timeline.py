@@ -133,12 +133,11 @@ def _bars(exhibit: Exhibit, axis: Axis, base: float) -> str:
     step = axis.x_after(width) - axis.left
     # What had piled up while nothing arrived comes in one bar, and would make the others look like nothing.
     most = 3 * median([count for count in counts if count] or [1])
-    wide = max(step - 0.6, 0.8)
-    return "".join(
-        f"M{begin + number * step:.1f} {base:.1f}v{-BARS * min(count / most, 1):.1f}h{wide:.1f}V{base:.1f}z"
-        for number, count in enumerate(counts)
-        if count
-    )
+    drawn, x = f"M{begin:.1f} {base:g}", begin
+    for count, alike in groupby(counts):
+        x += step * len(list(alike))
+        drawn += f"V{base - BARS * min(count / most, 1):.1f}H{x:.1f}"
+    return f"{drawn}V{base:g}z"
 
 
 def _silence(longest: Mapping[str, float], start: datetime, axis: Axis, base: float) -> Iterator[str]:

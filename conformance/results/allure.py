@@ -34,7 +34,7 @@ def save(run: Run, catalog: Catalog, folder: Path) -> None:
     write(folder / "categories.json", json.dumps(categories(), indent=2) + "\n")
     for record in _without_result(run.records, folder):
         name = f"{uuid.uuid4()}-result.json"
-        write(folder / name, json.dumps(_result(record, run, catalog), ensure_ascii=False))
+        write(folder / name, json.dumps(REDACTOR.object(_result(record, run, catalog)), ensure_ascii=False))
     if run.ending.preflight and hasattr(allure_commons.plugin_manager.hook, "global_error"):
         allure_commons.plugin_manager.hook.global_error(
             message=REDACTOR.text(f"preflight failed: {run.ending.preflight}"), trace=""

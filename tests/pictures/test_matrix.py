@@ -51,7 +51,14 @@ def test_each_path_stands_on_both_sides_and_what_is_wrong_is_marked_on_each() ->
             path("ns/b", "ns/a", "blocked", "arrived", None),
         )
     )
-    assert len(with_class(drawn, "p-cell")) == 6
+    (frames,) = with_class(drawn, "p-cell")
+    assert frames.get("d", "").count("M") == 6
+    signs = {css: with_class(drawn, css)[0].get("d", "").count("M") for css in ("p-open", "p-shut", "p-half")}
+    assert signs == {"p-open": 3 + 1, "p-shut": 2 + 1, "p-half": 1 + 1} or signs == {
+        "p-open": 3,
+        "p-shut": 2,
+        "p-half": 1,
+    }
     assert len(with_class(drawn, "p-meant")) == len(with_class(drawn, "p-wrong")) == 2
     # On top of the colour: a sign.
     assert [each.text for each in with_class(drawn, "p-flag-text")] == ["!"] * 3
