@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.context import RunContext
 from conformance.kube.api import RUN_LABEL, Api
-from conformance.kube.errors import ApiError, NotFound, Refused
+from conformance.kube.errors import ApiError, NotFound, Refused, Unreachable
 from conformance.kube.resources import (
     CUDNS,
     IPAM_CLAIMS,
@@ -83,6 +83,10 @@ def remove(api: Api, found: Sequence[Leftover], wait: bool = True) -> list[str]:
         timeout = "namespace-gone" if leftover.resource is NAMESPACES else "object-gone"
         try:
             wait_gone(api, leftover.resource, leftover.name, leftover.namespace, timeout=timeout)
+        except Unreachable as error:
+            # Each of the others would be waited for as long, for nothing.
+            problems.append(f"{leftover} was deleted, as the others; whether they are gone cannot be seen: {error}")
+            break
         except (TimedOut, ApiError) as error:
             problems.append(f"{leftover} is not gone: {error}")
     return problems

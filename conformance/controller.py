@@ -58,6 +58,7 @@ class Controller:
         self._broken: dict[str, str] = {}
         self._lab: Lab | None = None
         self._runs_on: Lab | None = None
+        self._remarks: tuple[str, ...] = ()
         self._found: Diagnosis | None = None
         self._finished: tuple[Run, list[Judged], list[str]] | None = None
         self._shared = Shared(self._values.udn_run_id or new_run_id(), "cluster", new_password())
@@ -98,6 +99,7 @@ class Controller:
         self._runs_on = lab
         provided = lab.up()
         adopt(self._values, provided)
+        self._remarks = provided.remarks
         self._shared = replace(self._shared, environment=provided.environment)
 
     def _examine(self) -> None:
@@ -282,10 +284,11 @@ class Controller:
         versions = {"udn-conformance": metadata.version("udn-conformance"), "pytest": pytest.__version__}
         kind = self._shared.environment if values.udn_kubeconfig else "lab"
         if found is None:
-            return Environment(kind, None, values.udn_context, FeatureSet(), versions)
+            return Environment(kind, None, values.udn_context, FeatureSet(), versions, self._remarks)
         versions |= found.versions
         kind = environment_kind(kind, versions)
-        return Environment(kind, found.server, values.udn_context, self._shared.features, versions)
+        features = self._shared.features
+        return Environment(kind, found.server, values.udn_context, features, versions, self._remarks)
 
     def _plan(self) -> Plan:
         return Plan(

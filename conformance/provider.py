@@ -27,12 +27,16 @@ class ProviderFailed(Exception):
 
 @dataclass(frozen=True)
 class Provided:
-    """A cluster to run on; ``ours`` tells that it was started for this run, and must go with it."""
+    """A cluster to run on; ``ours`` tells that it was started for this run, and must go with it.
+
+    ``remarks`` are sentences about it that whoever reads the results has to know.
+    """
 
     kubeconfig: Path
     run_options: tuple[str, ...]
     environment: str
     ours: bool
+    remarks: tuple[str, ...] = ()
 
 
 class Lab:
@@ -109,7 +113,8 @@ def _provided(printed: str, ours: bool) -> Provided:
         # Progress may stand before it; the answer is the last line.
         answer: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
         options = tuple(str(option) for option in answer.get("run_options", ()))
-        return Provided(Path(answer["kubeconfig"]), options, str(answer.get("environment", "lab")), ours)
+        remarks = tuple(str(remark) for remark in answer.get("remarks", ()))
+        return Provided(Path(answer["kubeconfig"]), options, str(answer.get("environment", "lab")), ours, remarks)
     except (IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise ProviderFailed(f"`python -m lab up --json` printed no kubeconfig: {printed.strip()[:200]!r}") from error
 

@@ -96,7 +96,8 @@ def up(
         _fail(f"interrupted; lab {name} is down again", INTERRUPTED)
     if as_json:
         environment = {"run_options": control.run_options(config), "environment": "lab"}
-        print(json.dumps({"kubeconfig": str(config.kubeconfig), **environment}))
+        remarks = control.remarks(config)
+        print(json.dumps({"kubeconfig": str(config.kubeconfig), **environment, "remarks": remarks}))
     else:
         print(f"export KUBECONFIG={config.kubeconfig}")
 

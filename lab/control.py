@@ -14,7 +14,9 @@ from pathlib import Path
 
 from lab import leftovers, netns, state
 from lab.config import GUEST_IMAGE, OUTSIDE_HOSTS, OUTSIDE_NAME, POD_IMAGE, Conduct, LabConfig
+from lab.faults import definitions
 from lab.lock import LabLock, Locked
+from lab.pace import Pace
 from lab.processes import MARK, NO_AUTHORITIES, wait_end
 
 STOP_LIMIT = 30.0  # seconds for a supervisor to take its lab down
@@ -93,6 +95,18 @@ def run_options(config: LabConfig) -> list[str]:
     if shutil.which("virtctl") is None:
         options += ["--virtctl", str(Path(sys.executable).with_name("lab-virtctl"))]
     return options
+
+
+def remarks(config: LabConfig) -> list[str]:
+    """What whoever reads results of this lab has to know: what is broken or slowed in it by intent."""
+    told = []
+    if planted := definitions.planted(config.state):
+        told.append(f"Faults are planted in it: {', '.join(planted)}.")
+    if config.conduct.pace != Pace():
+        told.append(f"It is slowed: {config.conduct.pace}.")
+    if config.conduct.chaos is not None:
+        told.append(f"Its API fails now and then (--chaos {config.conduct.chaos}).")
+    return told
 
 
 def end_supervisor(pid: int, name: str) -> None:

@@ -17,6 +17,10 @@ class Pace:
     migrate: float = 0.0
     api: float = 0.0
 
+    def __str__(self) -> str:
+        lengths = {each.name: getattr(self, each.name) for each in fields(self)}
+        return ",".join(f"{name}={length:g}s" for name, length in lengths.items() if length)
+
     @classmethod
     def parse(cls, text: str) -> Pace:
         """Read ``boot=40s,migrate=15s,api=50ms``; ``ValueError`` says what is wrong."""

@@ -16,7 +16,7 @@ from conformance.results.files import write
 from conformance.results.implementation import implementation
 from conformance.results.records import TestRecord
 from conformance.results.requirements import Judged, of_level, result, statistics
-from conformance.results.run import STATEMENTS, Run
+from conformance.results.run import Run
 from conformance.verdicts import Verdict
 
 API_VERSION = "udn-conformance/v1alpha1"
@@ -67,7 +67,7 @@ def _environment(run: Run) -> dict[str, Any]:
     environment = run.environment
     return {
         "kind": environment.kind,
-        "statement": STATEMENTS.get(environment.kind, ""),
+        "statement": environment.statement,
         "server": environment.server,
         "context": environment.context,
     }

@@ -35,6 +35,12 @@ class Environment:
     context: str | None = None
     features: FeatureSet = field(default_factory=FeatureSet)
     versions: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def statement(self) -> str:
+        """What the run's results are worth, and what its cluster said of itself when it was brought up."""
+        return " ".join([STATEMENTS[self.kind], *self.remarks]) if self.kind in STATEMENTS else ""
 
 
 def environment_kind(said: str, versions: Mapping[str, str]) -> str:

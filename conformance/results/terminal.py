@@ -16,7 +16,7 @@ from conformance.evidence.redaction import REDACTOR
 from conformance.results import work
 from conformance.results.records import TestRecord
 from conformance.results.requirements import Judged, statistics
-from conformance.results.run import STATEMENTS, Run
+from conformance.results.run import Run
 from conformance.verdicts import ALARMING, Verdict
 
 _MARKUP: dict[Verdict, dict[str, bool]] = {
@@ -65,8 +65,8 @@ def summary(writer: Writer, catalog: Catalog, run: Run, judged: Sequence[Judged]
         _alarms(writer, [each for each in judged if each.verdict in ALARMING], run)
     if cost := work.line(run.records, judged):
         writer.write_line(cost)
-    if run.environment.kind in STATEMENTS and not run.ending.preflight:
-        writer.write_line(STATEMENTS[run.environment.kind])
+    if run.environment.statement and not run.ending.preflight:
+        writer.write_line(run.environment.statement)
     for file in files:
         writer.write_line(file)
 

@@ -96,12 +96,18 @@ def test_up_and_up_again(lab):
     assert told["environment"] == "lab"
     assert Path(str(told["kubeconfig"])).is_file()
     assert "--image" in told["run_options"]
+    assert told["remarks"] == []
     assert command("kubeconfig", "--name", lab.name).stdout.strip() == told["kubeconfig"]
 
     again = command("up", "--name", lab.name, "--json")
     assert again.returncode == 0
     assert "already up" in again.stderr
     assert json.loads(again.stdout) == told
+
+    assert command("fault", "plant", "mtu-without-least", "--name", lab.name).returncode == 0
+    broken = json.loads(command("up", "--name", lab.name, "--json").stdout)
+    assert broken["remarks"] == ["Faults are planted in it: mtu-without-least."]
+    assert command("fault", "lift", "--all", "--name", lab.name).returncode == 0
 
     exit_status, found = lab.status()
     assert (exit_status, found["phase"], found["error"]) == (0, "ready", "")

@@ -19,6 +19,7 @@ from lab.pace import Pace
 )
 def test_paces(text: str, pace: Pace) -> None:
     assert Pace.parse(text) == pace
+    assert Pace.parse(str(pace)) == pace
 
 
 @pytest.mark.parametrize("text", ["boot", "boot=40", "walk=3s", "boot=-1s", "boot=fast"])

@@ -130,7 +130,8 @@ if what == "up" and os.environ.get("UDN_TEST_LAB_BROKEN"):
 if what == "up":
     options = ["--virtctl", os.environ["UDN_TEST_VIRTCTL"], "--outside", "203.0.113.10", "--image", "lab/guest"]
     print("ready in 3 s")
-    print(json.dumps({"kubeconfig": os.environ["UDN_TEST_KUBECONFIG"], "run_options": options, "environment": "lab"}))
+    answer = {"kubeconfig": os.environ["UDN_TEST_KUBECONFIG"], "run_options": options, "environment": "lab"}
+    print(json.dumps(answer | {"remarks": ["It is slowed: boot=40s."]}))
 """
 
 
@@ -149,7 +150,10 @@ def test_without_a_kubeconfig_the_run_is_on_the_lab(
     result = suites.run("--image", "mine", "--lab-name", "t1", *workers, kubeconfig=False)
     assert result.status == 0, result.stdout + result.stderr
     assert "no --kubeconfig is given, so this run is on the lab" in result.stdout
-    assert "proves the suite, not OVN-Kubernetes" in result.report["environment"]["statement"]
+    statement = result.report["environment"]["statement"]
+    assert "proves the suite, not OVN-Kubernetes" in statement
+    assert statement.endswith("It is slowed: boot=40s.")
+    assert statement in result.stdout
     assert result.report["rerun"] == ["udn-conformance", "run", "--lab", "--lab-name", "t1"]
     commands = log.read_text().splitlines()
     assert [command.split()[0] for command in commands if "status" not in command] == ["up", "down"]
