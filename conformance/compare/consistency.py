@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from conformance.results.implementation import implementation
+from conformance.results.run import Environment
 from conformance.verdicts import ALARMING, CONCLUSIVE, Verdict, worst
 
 Entry = Mapping[str, Any]
@@ -15,7 +17,15 @@ _WITH_REASON = ALARMING | {Verdict.NOT_APPLICABLE, Verdict.EXCLUDED}
 
 def contradictions(document: Entry) -> list[str]:
     """One line for each; a report that follows the schema is expected."""
-    return [*_ids(document), *_totals(document), *_profiles(document), *_verdicts(document), *_ending(document)]
+    return [
+        *_ids(document),
+        *_totals(document),
+        *_profiles(document),
+        *_verdicts(document),
+        *_limitations(document),
+        *_implementation(document),
+        *_ending(document),
+    ]
 
 
 def _ids(document: Entry) -> Iterator[str]:
@@ -81,6 +91,20 @@ def _verdicts(document: Entry) -> Iterator[str]:
         feature = features.get(each["reason"].partition(":")[0]) if verdict is Verdict.NOT_APPLICABLE else None
         if feature is not None and feature["present"] is True:
             yield f"{id} is not applicable for want of {feature['name']}, which the cluster has: {feature['evidence']}"
+
+
+def _limitations(document: Entry) -> Iterator[str]:
+    for verdict in (Verdict.CONFIRMED, Verdict.LIFTED):
+        told = document["limitations"][verdict]
+        ids = [each["id"] for each in document["requirements"] if each["verdict"] == verdict]
+        if sorted(told) != sorted(ids):
+            yield f"limitations: {verdict} are {told}, by the requirements {ids}"
+
+
+def _implementation(document: Entry) -> Iterator[str]:
+    told = document["implementation"]
+    if told != implementation(Environment(document["environment"]["kind"], versions=document["versions"])):
+        yield f"implementation is {told['name']} {told['version']}: environment and versions tell something else"
 
 
 def _against_tests(id: str, verdict: Verdict, tests: Sequence[Verdict]) -> Iterator[str]:

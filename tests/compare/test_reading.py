@@ -105,6 +105,8 @@ def test_requirements_that_come_go_or_change_their_name_are_noticed(name: str, h
         (lambda made: made.update(exitStatus=0), "exitStatus is 0, but 1 requirements failed"),
         (lambda made: made.update(preflight="no cluster"), "preflight is 'no cluster'"),
         (lambda made: made.update(notCovered=["sample/good"]), "notCovered lists 1"),
+        (lambda made: made["limitations"].update(lifted=["sample/limit-there"]), "limitations: lifted are"),
+        (lambda made: made["implementation"].update(name="OpenShift"), "implementation is OpenShift v1.33.0"),
         (lambda made: made["features"][1].update(present=True), "is not applicable for want of passt, which"),
         (lambda made: requirement(made, "bad").update(reason=" "), "sample/bad is failed without a reason"),
         (lambda made: made["profiles"].append(made["profiles"][0]), "profile sample stands there 2 times"),
