@@ -9,6 +9,7 @@ from typing import Any
 from conformance.catalog.index import Index
 from conformance.catalog.model import Catalog
 from conformance.doctor.checks import Check, checks
+from conformance.doctor.duration import Estimate, estimate
 from conformance.doctor.prospects import Outlook, Prospect, missing_core, prospects
 from conformance.evidence.redaction import REDACTOR
 from conformance.features.detect import detect
@@ -27,6 +28,12 @@ class Diagnosis:
     features: FeatureSet
     checks: tuple[Check, ...]
     prospects: tuple[Prospect, ...]
+
+    @property
+    def estimate(self) -> Estimate:
+        """What a run of the tests that can be run takes, roughly."""
+        verifiable = [each for each in self.prospects if each.outlook is Outlook.VERIFIABLE]
+        return estimate(test for each in verifiable for test in each.tests)
 
     @property
     def missing_core(self) -> list[Feature]:
@@ -54,6 +61,7 @@ class Diagnosis:
             "features": self.features.to_list(),
             "missingCoreFeatures": [feature.name for feature in self.missing_core],
             "checks": [asdict(check) for check in self.checks],
+            "estimate": asdict(self.estimate),
             "requirements": [_requirement(each) for each in self.prospects],
         }
         redacted: dict[str, Any] = REDACTOR.object(document)

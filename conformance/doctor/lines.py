@@ -11,6 +11,7 @@ from conformance.features.model import Feature
 from conformance.features.versions import COMPONENTS
 
 _WIDTH = 24
+_NAMED = 4  # requirements; a cluster without KubeVirt has many that cannot be verified
 _ANSWERS = {True: "yes", False: "no", None: "?"}
 _FINE = {True: "ok", False: "LOOK", None: "?"}
 
@@ -25,6 +26,7 @@ def lines(diagnosis: Diagnosis) -> Iterator[str]:
     yield from (_row(each.name, _FINE[each.ok], each.evidence) for each in diagnosis.checks)
     yield from _profiles(diagnosis.prospects)
     yield from _missing(diagnosis.prospects)
+    yield f"duration: {diagnosis.estimate}"
 
 
 def requirements(prospects: Iterable[Prospect]) -> Iterator[str]:
@@ -65,4 +67,5 @@ def _missing(prospects: Iterable[Prospect]) -> Iterator[str]:
     if wanting:
         yield "not applicable here"
     for feature, ids in wanting.items():
-        yield f"  for want of {feature.name}: {', '.join(ids)}"
+        more = f" and {len(ids) - _NAMED} more (doctor --requirements)" if len(ids) > _NAMED else ""
+        yield f"  for want of {feature.name}: {', '.join(ids[:_NAMED])}{more}"
