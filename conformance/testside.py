@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class _Progress:
     """What the phases so far have already handed over."""
 
     folder: TestFolder
+    began: float = field(default_factory=time.monotonic)
     figures: int = 0
     files: int = 0
     notes: int = 0
@@ -100,9 +102,16 @@ class TestSide:
         self._allure.begin(without_group(item.nodeid))
         unsubscribe = RECORDER.subscribe(folder)
         try:
-            return (yield)
+            with SNAPSHOTS.made_by(item.nodeid):
+                return (yield)
         finally:
             unsubscribe()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+        """Know later which scenarios a test uses: by the fixtures that made their namespaces."""
+        with SNAPSHOTS.made_by((fixturedef.argname, fixturedef.baseid)):
+            return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -135,7 +144,7 @@ class TestSide:
             verdict = Verdict.CONFIRMED
         progress = item.stash[_PROGRESS]
         if verdict in ALARMING and not as_skip:
-            self._snapshot(report, first=progress.verdict not in ALARMING)
+            self._snapshot(item, report, first=progress.verdict not in ALARMING)
         if verdict is not None and progress.verdict not in ALARMING:
             progress.verdict, progress.reason = verdict, reason
         _redact(report)
@@ -156,11 +165,13 @@ class TestSide:
         told: dict[str, str] = getattr(self.config, "workerinput", {})
         return told.get("workerid", ALONE)
 
-    def _snapshot(self, report: pytest.TestReport, first: bool) -> None:
+    def _snapshot(self, item: pytest.Item, report: pytest.TestReport, first: bool) -> None:
         attach(f"traceback of {report.when}", report.longreprtext, TEXT)
         if first:
-            cluster = self._run.cluster
-            SNAPSHOTS.take(connect(cluster.kubeconfig, cluster.context))
+            cluster, progress = self._run.cluster, item.stash[_PROGRESS]
+            namespaces = SNAPSHOTS.namespaces_of([item.nodeid, *_fixtures_of(item)])
+            span = time.monotonic() - progress.began
+            SNAPSHOTS.take(connect(cluster.kubeconfig, cluster.context), namespaces, span)
 
     def _phase(
         self, progress: _Progress, requirements: list[Requirement], verdict: Verdict | None, reason: str, start: float
@@ -180,6 +191,13 @@ class TestSide:
         progress.figures, progress.files = len(folder.figures), len(folder.files)
         progress.notes, progress.exhibits = len(folder.notes), len(folder.exhibits)
         return phase
+
+
+def _fixtures_of(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    """Names and places of the fixtures that a test may use; those of a place serve the tests below it."""
+    parts = item.nodeid.partition("::")[0].split("/")
+    places = ["", *("/".join(parts[: end + 1]) for end in range(len(parts)))]
+    yield from ((name, place) for name in getattr(item, "fixturenames", ()) for place in places)
 
 
 def _all_limitations(requirements: list[Requirement]) -> bool:

@@ -62,7 +62,7 @@ class Redactor:
             return {
                 key: _masked(inner)
                 if key in hidden or (secret and key in ("data", "stringData"))
-                else self.object(inner)
+                else self.object(_without_passwords(inner) if key == "userData" else inner)
                 for key, inner in value.items()
             }
         if isinstance(value, list | tuple):
@@ -84,6 +84,11 @@ def _masked(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _masked(inner) for key, inner in value.items()}
     return MASK if isinstance(value, str) else value
+
+
+def _without_passwords(user_data: Any) -> Any:
+    rule = _rules()["userData"]
+    return re.sub(rule["find"], rule["put"], user_data) if isinstance(user_data, str) else user_data
 
 
 def _forms(secret: str) -> Iterable[str]:

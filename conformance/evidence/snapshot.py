@@ -8,81 +8,82 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from conformance.evidence import cluster_view, pod_logs
 from conformance.evidence.recorder import TEXT, YAML, attach, note
-from conformance.evidence.redaction import REDACTOR
 from conformance.kube.api import Api
-from conformance.kube.errors import ApiError, NotFound
-from conformance.kube.resources import (
-    CUDNS,
-    EVENTS,
-    IPAM_CLAIMS,
-    MIGRATIONS,
-    NADS,
-    NAMESPACES,
-    NETWORK_POLICIES,
-    NODES,
-    PODS,
-    SERVICES,
-    UDNS,
-    VMIS,
-    VMS,
-    Resource,
-)
 
 #: Seconds for the whole of it; a failing cluster answers slowly, and the tests behind must not wait for it.
-SECONDS = 20.0
+SECONDS = 60.0
 #: Characters of one attachment; what is longer loses its middle.
 LARGEST = 400_000
-IN_NAMESPACE = (VMS, VMIS, MIGRATIONS, PODS, UDNS, NADS, IPAM_CLAIMS, SERVICES, NETWORK_POLICIES)
-OF_CLUSTER = (NODES, CUDNS)
+#: Characters of all of a test's together; what comes after that is left out, with a note.
+ALTOGETHER = 4_000_000
 
 Source = Callable[[], str]
 
 
-class Snapshots:
-    """Knows which namespaces and which texts (consoles, logs) belong to the tests of this process."""
+@dataclass(frozen=True)
+class _Text:
+    """A text of this process, such as a console's transcript, and the namespace whose snapshots it belongs to."""
 
-    def __init__(self) -> None:
-        self._namespaces: dict[str, None] = {}
-        self._sources: dict[str, Source] = {}
+    read: Source
+    namespace: str | None
+
+
+@dataclass
+class Snapshots:
+    """Knows which namespaces and which texts (consoles, guests) there are, and which fixture or test made them."""
+
+    _namespaces: dict[str, set[Hashable]] = field(default_factory=dict)
+    _sources: dict[str, _Text] = field(default_factory=dict)
+    _making: list[Hashable] = field(default_factory=list)
 
     def add_namespace(self, name: str) -> None:
         """Take this namespace into snapshots, from its creation on."""
-        self._namespaces[name] = None
+        self._namespaces[name] = set(self._making)
 
     def drop_namespace(self, name: str) -> None:
         """Leave it out again, once it is deleted."""
         self._namespaces.pop(name, None)
 
-    def add_source(self, name: str, read: Source) -> None:
-        """Take a text into snapshots, such as a console's transcript; ``read`` is called from another thread."""
-        self._sources[name] = read
+    def add_source(self, name: str, read: Source, namespace: str | None = None) -> None:
+        """Take a text into snapshots, those of ``namespace`` if one is given; another thread calls ``read``."""
+        self._sources[name] = _Text(read, namespace)
 
     def drop_source(self, name: str) -> None:
         """Leave it out again."""
         self._sources.pop(name, None)
 
-    def take(self, api: Api | None, seconds: float = SECONDS) -> None:
-        """Attach everything to the test that runs now."""
+    @contextmanager
+    def made_by(self, maker: Hashable) -> Iterator[None]:
+        """Count namespaces that are made in this block as ``maker``'s: a fixture's, or a test's."""
+        self._making.append(maker)
+        try:
+            yield
+        finally:
+            self._making.remove(maker)
+
+    def namespaces_of(self, makers: Collection[Hashable]) -> list[str]:
+        """The namespaces that one of these made, in the order of their making."""
+        return [name for name, by in self._namespaces.items() if by.intersection(makers)]
+
+    def take(self, api: Api | None, namespaces: Collection[str], span: float, seconds: float = SECONDS) -> None:
+        """Attach what there is of these namespaces to the test that runs now; logs from ``span`` seconds ago on."""
         tasks: dict[str, tuple[str, Source]] = {
-            f"console {name}": (TEXT, read) for name, read in list(self._sources.items())
+            name: (TEXT, text.read)
+            for name, text in list(self._sources.items())
+            if text.namespace is None or text.namespace in namespaces
         }
-        if api is not None:
-            for namespace in self._namespaces:
-                tasks[f"namespace {namespace}"] = (YAML, partial(_objects, api, namespace))
-                tasks[f"events of {namespace}"] = (TEXT, partial(_events, api, namespace))
-            if self._namespaces:
-                tasks["cluster"] = (YAML, partial(_cluster, api))
+        if api is not None and namespaces:
+            tasks |= _of_cluster(api, namespaces, max(1, round(span)))
         if tasks:
             _run(tasks, seconds)
 
@@ -90,13 +91,28 @@ class Snapshots:
 SNAPSHOTS = Snapshots()
 
 
+def _of_cluster(api: Api, namespaces: Collection[str], span: int) -> dict[str, tuple[str, Source]]:
+    """What is asked, the most telling first: it is attached in this order, until time or room is used up."""
+    tasks: dict[str, tuple[str, Source]] = {}
+    for name in namespaces:
+        tasks[f"namespace {name}"] = (YAML, partial(cluster_view.objects, api, name))
+        tasks[f"events of {name}"] = (TEXT, partial(cluster_view.events, api, name))
+    for name in namespaces:
+        tasks[f"logs of {name}"] = (TEXT, partial(pod_logs.of_namespace, api, name, span))
+    tasks["cluster"] = (YAML, partial(cluster_view.cluster, api))
+    tasks["OVN's ports"] = (TEXT, partial(pod_logs.ovn_ports, api, namespaces))
+    tasks["logs of OVN-Kubernetes"] = (TEXT, partial(pod_logs.of_ovn_kubernetes, api, namespaces, span))
+    return tasks
+
+
 def _run(tasks: dict[str, tuple[str, Source]], seconds: float) -> None:
     deadline = time.monotonic() + seconds
+    room = ALTOGETHER
     pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="snapshot")
     futures: dict[str, Future[str]] = {name: pool.submit(read) for name, (_, read) in tasks.items()}
     for name, future in futures.items():
         try:
-            text = future.result(timeout=max(0.0, deadline - time.monotonic()))
+            text = _bounded(future.result(timeout=max(0.0, deadline - time.monotonic())))
         except Late:
             note(f"snapshot: {name}: not had within {seconds:g} s")
             continue
@@ -104,13 +120,18 @@ def _run(tasks: dict[str, tuple[str, Source]], seconds: float) -> None:
             # Whatever a console or an API does wrong here, the test has already failed for its own reason.
             note(f"snapshot: {name}: {type(error).__name__}: {error}")
             continue
-        attach(name, _bounded(text), tasks[name][0])
+        if len(text) > room:
+            note(f"snapshot: {name}: left out, the test has {ALTOGETHER - room} characters of evidence already")
+            continue
+        room -= len(text)
+        if text:
+            attach(name, text, tasks[name][0])
     # Not waited for: a thread that hangs in the network must not hold the run up.
     pool.shutdown(wait=False, cancel_futures=True)
-    _let_go(pool)
+    _let_go()
 
 
-def _let_go(pool: ThreadPoolExecutor) -> None:
+def _let_go() -> None:
     """Keep the interpreter from joining threads that hang when it exits."""
     with suppress(ImportError, AttributeError):
         from concurrent.futures import thread
@@ -124,49 +145,6 @@ def _bounded(text: str) -> str:
         return text
     half = LARGEST // 2
     return f"{text[:half]}\n… {len(text) - LARGEST} characters left out …\n{text[-half:]}"
-
-
-def _objects(api: Api, namespace: str) -> str:
-    found = [_plain(api.get(NAMESPACES, namespace))]
-    for resource in IN_NAMESPACE:
-        found += _list(api, resource, namespace)
-    return yaml.safe_dump_all(REDACTOR.object(found), sort_keys=False, allow_unicode=True)
-
-
-def _cluster(api: Api) -> str:
-    found = [each for resource in OF_CLUSTER for each in _list(api, resource, None)]
-    return yaml.safe_dump_all(REDACTOR.object(found), sort_keys=False, allow_unicode=True)
-
-
-def _list(api: Api, resource: Resource, namespace: str | None) -> list[dict[str, Any]]:
-    try:
-        return [_plain(each) for each in api.list(resource, namespace)]
-    except NotFound:
-        return []
-    except ApiError as error:
-        return [{"kind": f"{resource.kind}List", "notHad": str(error)}]
-
-
-def _plain(obj: dict[str, Any]) -> dict[str, Any]:
-    metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key != "managedFields"}
-    return obj | {"metadata": metadata}
-
-
-def _events(api: Api, namespace: str) -> str:
-    events = sorted(api.list(EVENTS, namespace), key=_when)
-    return "\n".join(_event_lines(events)) + "\n"
-
-
-def _when(event: dict[str, Any]) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")
-
-
-def _event_lines(events: Iterable[dict[str, Any]]) -> Iterable[str]:
-    for event in events:
-        about = event.get("involvedObject") or {}
-        said = " ".join(str(event.get("message", "")).split())
-        kind = f"{about.get('kind')}/{about.get('name')}"
-        yield f"{_when(event)} {event.get('type', '')} {event.get('reason', '')} {kind}: {said}"
 
 
 def connect(kubeconfig: Path, context: str | None) -> Api | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from conformance.kube.errors import Call, NotFound, Refused, Unreachable, refusal
-from conformance.kube.resources import Resource, resource_of
+from conformance.kube.resources import PODS, Resource, resource_of
 from conformance.kube.transport import Request, Transport
 from conformance.timeouts import Timeouts
 
@@ -119,6 +119,14 @@ class Api:
             item.setdefault("apiVersion", resource.api_version)
             item.setdefault("kind", resource.kind)
         return items, str(metadata.get("resourceVersion", ""))
+
+    def log(self, namespace: str, pod: str, container: str, seconds: int, lines: int) -> str:
+        """What a container wrote in the last ``seconds``, at most its last ``lines``; raises ``ApiError``."""
+        call = Call("read the log of", PODS, namespace, f"{pod}/{container}")
+        query = {"container": container, "sinceSeconds": str(seconds), "tailLines": str(lines), "timestamps": "true"}
+        request = Request(call, "GET", PODS.path(namespace, pod, "log"), query)
+        with self._transport.stream(request, idle=self.timeouts["api-request"]) as chunks:
+            return b"".join(chunks).decode("utf-8", "replace")
 
     def create(self, obj: Object, namespace: str | None = None, dry_run: bool = False) -> Object:
         """Create the object; its kind says where. Raises ``AlreadyExists``, ``Refused``.

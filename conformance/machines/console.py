@@ -102,6 +102,20 @@ class Console:
                     raise
             return self._run(command, timeout)
 
+    def glance(self, command: str, seconds: float) -> str:
+        """What a command writes, if a shell stands open and answers at once: nothing is opened for it.
+
+        Raises ``ShellError``.
+        """
+        if not self._lock.acquire(timeout=seconds):
+            raise ShellError(f"{self.name}: another command is on the console")
+        try:
+            if self._wire is None or not self._wire.open:
+                raise ConsoleRefused(f"{self.name}: the console is not open")
+            return self._exchange(self._wire, frame(command, _nonce()), command, seconds).text
+        finally:
+            self._lock.release()
+
     def run_last(self, command: str, timeout: float) -> None:
         """Run a command that reboots the guest, and log in to the next boot; see ``Shell``."""
         deadline = Deadline(timeout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import yaml
@@ -27,6 +27,11 @@ from conformance.machines.identity import Identity
 from conformance.machines.migration import FORCED_FAILURE, LIVE_MIGRATION, Migration, follow_failure, follow_migration
 from conformance.machines.pod import Pod
 from conformance.traffic.stream import Stream, stream
+
+SEEN_BY_GUEST = "ip address; ip route; ip -6 route; ip neigh"
+"""What is looked at in a guest when a test fails."""
+GLANCE = 5.0
+"""Seconds in which its console must answer that."""
 
 
 class VirtualMachine:
@@ -141,7 +146,9 @@ class VirtualMachine:
         console = Console(
             str(self), argv, virtctl.environment, self.credentials, self.access.timeouts, explain=self._what_happened
         )
-        SNAPSHOTS.add_source(f"of {self}", console.transcript.text)
+        SNAPSHOTS.add_source(f"console of {self}", console.transcript.text, self.namespace)
+        look = partial(console.glance, SEEN_BY_GUEST, GLANCE)
+        SNAPSHOTS.add_source(f"guest of {self}", look, self.namespace)
         return console
 
     @cached_property
@@ -276,7 +283,8 @@ class VirtualMachine:
         """Keep the console's transcript as evidence, and leave the console."""
         if "console" in self.__dict__:
             attach(f"console of {self}", self.console.transcript.text())
-            SNAPSHOTS.drop_source(f"of {self}")
+            SNAPSHOTS.drop_source(f"console of {self}")
+            SNAPSHOTS.drop_source(f"guest of {self}")
             self.console.close()
 
     # -- its traffic

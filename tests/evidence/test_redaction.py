@@ -103,3 +103,12 @@ def test_a_kubeconfig_gives_its_credentials(tmp_path: Path) -> None:
     file.write_text("just words")
     assert kubeconfig_secrets(file) == []
     assert kubeconfig_secrets(tmp_path / "nowhere") == []
+
+
+def test_passwords_of_cloud_init_and_copies_of_objects_are_hidden() -> None:
+    data = "#cloud-config\nchpasswd:\n  list: |\n    root:hunter22\n    - me:$1x\n  expire: False\nruncmd:\n- [sh, id]\n"
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": '{"kind":"Secret","data":{"a":"aHVudGVyMjI="}}'}
+    clean = Redactor().object({"userData": data, "metadata": {"annotations": applied}})
+    expected = data.replace("root:hunter22", "root:[redacted]").replace("me:$1x", "me:[redacted]")
+    assert clean["userData"] == expected
+    assert "aHVudGVyMjI" not in str(clean)

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.evidence.folder import TestFolder
 from conformance.evidence.recorder import RECORDER
-from conformance.evidence.snapshot import LARGEST, Snapshots
+from conformance.evidence.snapshot import ALTOGETHER, LARGEST, Snapshots
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def folder(tmp_path: Path) -> Iterator[TestFolder]:
 def test_sources_that_fail_or_hang_become_notes(folder: TestFolder) -> None:
     hang = threading.Event()
     snapshots = Snapshots()
-    snapshots.add_source("good", lambda: "login: \npassword=hunter22")
-    snapshots.add_source("broken", lambda: str(1 // 0))
-    snapshots.add_source("hanging", lambda: str(hang.wait()))
-    snapshots.add_source("large", lambda: "x" * (2 * LARGEST))
-    snapshots.take(None, seconds=1.0)
+    snapshots.add_source("console good", lambda: "login: \npassword=hunter22")
+    snapshots.add_source("console broken", lambda: str(1 // 0))
+    snapshots.add_source("console hanging", lambda: str(hang.wait()))
+    snapshots.add_source("console large", lambda: "x" * (2 * LARGEST))
+    snapshots.take(None, (), 0.0, seconds=1.0)
     hang.set()
     texts = {file.name: file.read_text() for file in folder.files}
     assert texts["01-console-good.txt"] == "login: \npassword=[redacted]"
@@ -44,5 +44,37 @@ def test_nothing_to_see_leaves_nothing(folder: TestFolder) -> None:
     snapshots.drop_source("console")
     snapshots.add_namespace("a")
     snapshots.drop_namespace("a")
-    snapshots.take(None)
+    snapshots.take(None, (), 0.0)
     assert not folder.folder.exists()
+
+
+def test_a_test_sees_the_namespaces_of_its_own_fixtures() -> None:
+    snapshots = Snapshots()
+    with snapshots.made_by("pair"):
+        snapshots.add_namespace("a")
+        with snapshots.made_by("inner"):
+            snapshots.add_namespace("b")
+    snapshots.add_namespace("nobody's")
+    assert snapshots.namespaces_of(["pair"]) == ["a", "b"]
+    assert snapshots.namespaces_of(["inner", "other"]) == ["b"]
+    snapshots.drop_namespace("b")
+    assert snapshots.namespaces_of(["pair", "inner"]) == ["a"]
+
+
+def test_texts_of_other_namespaces_are_left_out(folder: TestFolder) -> None:
+    snapshots = Snapshots()
+    snapshots.add_source("console of a/vm", lambda: "mine", "a")
+    snapshots.add_source("console of b/vm", lambda: "another scenario's", "b")
+    snapshots.take(None, ["a"], 0.0)
+    assert [file.name for file in folder.files if file.name != "log.txt"] == ["01-console-of-a-vm.txt"]
+
+
+def test_a_test_has_no_more_than_so_much_evidence(folder: TestFolder) -> None:
+    snapshots = Snapshots()
+    count = ALTOGETHER // LARGEST + 3
+    for number in range(count):
+        snapshots.add_source(f"log {number}", lambda: "x" * (2 * LARGEST))
+    snapshots.take(None, (), 0.0)
+    assert sum(file.stat().st_size for file in folder.files) < ALTOGETHER + 10_000
+    assert 0 < len(folder.notes) < count
+    assert "left out" in folder.notes[-1]

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.machines.access import Credentials
 from conformance.machines.console import ConsoleCut, ConsoleEvicted, ConsoleRefused, LoginFailed
-from conformance.machines.shell import CommandTimedOut, Output
+from conformance.machines.shell import CommandTimedOut, Output, ShellError
 from conformance.timeouts import Timeouts
 
 LIMIT = 30.0
@@ -49,6 +49,19 @@ def test_a_command_gives_its_status_and_all_that_it_wrote(console):
     assert console.run("printf 'no line end'", LIMIT) == _output(0, "no line end")
     assert console.run("true", LIMIT) == _output(0, "")
     assert console.run("printf 'a\\n\\nb\\n\\n'", LIMIT) == _output(0, "a\n\nb\n\n")
+
+
+def test_a_glance_opens_nothing_and_waits_for_nobody(plain):
+    with pytest.raises(ConsoleRefused, match="is not open"):
+        plain.glance("echo seen", LIMIT)
+    plain.login()
+    assert plain.glance("echo seen", LIMIT) == "seen\n"
+    with plain._lock:
+        other = []
+        thread = threading.Thread(target=lambda: other.append(_glance(plain)))
+        thread.start()
+        thread.join()
+    assert "another command" in other[0]
 
 
 def test_commands_that_break_a_shell_break_only_themselves(plain):
@@ -300,6 +313,13 @@ def _when_seen(console, text, act):
     wire = console._wire
     wire.wait_for(lambda heard: text + b"\r\n" in heard or None, LIMIT)
     act()
+
+
+def _glance(console):
+    try:
+        return console.glance("echo seen", 0.1)
+    except ShellError as error:
+        return str(error)
 
 
 def _output(status, text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plugin.conftest import Suites
+from tests.plugin.conftest import Cluster, Suites
 
 LEAKY = """
 import logging, sys
@@ -21,12 +21,20 @@ def test_leaks(request):
     print("on stdout", password)
     print("on stderr", password, file=sys.stderr)
     logging.getLogger("x").warning("logged %s", password)
-    SNAPSHOTS.add_source("vm", lambda: f"login: root\\r\\nPassword: {password}\\r\\nroot@vm:~# ")
+    SNAPSHOTS.add_source("console vm", lambda: f"login: root\\r\\nPassword: {password}\\r\\nroot@vm:~# ")
     attach(f"manifest with {password}", f"userData: |\\n  chpasswd: {{list: root:{password}}}\\n")
     attach("bytes", b"\\xff" + password.encode())
     note(f"note {password} {TOKEN}")
     with step(f"log in with {password}"):
         raise AssertionError(f"login with {password} failed, bearer {TOKEN}, token-of-the-kubeconfig")
+
+@pytest.fixture
+def scenario():
+    SNAPSHOTS.add_namespace("mine")
+
+@verifies("primary-l2/tcp-and-udp")
+def test_leaks_through_the_cluster(scenario):
+    raise ConnectionError("cannot reach https://me:secret-in-a-url@registry/v2?token=secret-in-a-query")
 
 @pytest.fixture
 def broken(request):
@@ -36,12 +44,46 @@ def broken(request):
 def test_setup_leaks(broken):
     pass
 """
-SECRETS = ("seeded-guest-password", "eyJzdWIiOiJtZSJ9", "token-of-the-kubeconfig")
+SECRETS = (
+    "seeded-guest-password",
+    "eyJzdWIiOiJtZSJ9",
+    "token-of-the-kubeconfig",
+    "secret-in-a-url",
+    "secret-in-a-query",
+    "secret-of-user-data",
+    "secret-of-an-annotation",
+    "c2VjcmV0LW9mLWEtU2VjcmV0",
+    "secret-of-an-event",
+    "secret-of-a-log",
+)
+USER_DATA = "#cloud-config\nchpasswd:\n  list: |\n    root:secret-of-user-data\n"
+APPLIED = '{"kind": "Secret", "data": {"key": "c2VjcmV0LW9mLWEtU2VjcmV0"}}'
+
+
+def _seed(cluster: Cluster) -> None:
+    """Put secrets into what a snapshot looks at."""
+    about = {"name": "vm", "namespace": "mine", "annotations": {"example.com/token": "token=secret-of-an-annotation"}}
+    volume = {"name": "cloudinit", "cloudInitNoCloud": {"userData": USER_DATA}}
+    machine = {"metadata": about, "spec": {"template": {"spec": {"volumes": [volume]}}}}
+    copied = {"kubectl.kubernetes.io/last-applied-configuration": APPLIED}
+    service = {"metadata": {"name": "web", "namespace": "mine", "annotations": copied}}
+    event = {"metadata": {"name": "e"}, "message": "pull failed: Authorization: Bearer secret-of-an-event"}
+    pod = {"metadata": {"name": "pod", "namespace": "mine"}, "spec": {"containers": [{"name": "compute"}]}}
+    core = "/api/v1/namespaces/mine"
+    cluster.answers |= {
+        core: {"metadata": {"name": "mine"}},
+        f"{core}/services": {"items": [service]},
+        f"{core}/events": {"items": [event]},
+        f"{core}/pods": {"items": [pod]},
+        f"{core}/pods/pod/log": {"said": "password=secret-of-a-log"},
+        "/apis/kubevirt.io/v1/namespaces/mine/virtualmachines": {"items": [machine]},
+    }
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
 def test_seeded_secrets_are_nowhere(suites: Suites, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]) -> None:
     monkeypatch.setenv("UDN_GUEST_PASSWORD", "seeded-guest-password")
+    _seed(suites.cluster)
     suites.write("test_all.py", LEAKY)
     result = suites.run("-v", "-rA", *workers)
     assert result.status == 1
@@ -54,6 +96,10 @@ def test_seeded_secrets_are_nowhere(suites: Suites, monkeypatch: pytest.MonkeyPa
     evidence = [file.name for file in result.out.rglob("evidence/*/*")]
     assert "log.txt" in evidence
     assert any("console-vm" in name for name in evidence)
+    for name in ("namespace-mine.yaml", "events-of-mine.txt", "logs-of-mine.txt"):
+        assert [file for file in evidence if file.endswith(name)], name
+    # Only the test that uses the scenario shows it.
+    assert sum("namespace-mine" in file for file in evidence) == 1
     assert any("manifest-with-redacted" in name for name in evidence)
 
 
