@@ -43,7 +43,10 @@ def exists(namespace: str) -> bool:
 
 
 def create(namespace: str) -> None:
-    """Make a namespace with ``lo`` up; ``FileExistsError`` if the name is taken. Call it from a worker thread."""
+    """Make a namespace with ``lo`` up, and IPv6 if the kernel has it; ``FileExistsError`` if the name is taken.
+
+    Call it from a worker thread.
+    """
     from pyroute2 import IPRoute  # late, as below: it is long to load, and who only opens sockets needs none of it
 
     path = FOLDER / namespace
@@ -53,6 +56,7 @@ def create(namespace: str) -> None:
         with _returning():
             _check(_LIBC.unshare(_CLONE_NEWNET), "unshare", namespace)
             _mount("/proc/thread-self/ns/net", path, _MS_BIND)
+            _allow_ipv6()
             with IPRoute() as links:
                 links.link("set", index=1, state="up")
     except OSError:
@@ -121,6 +125,14 @@ async def connect(
     except BaseException:
         connection.close()
         raise
+
+
+def _allow_ipv6() -> None:
+    """In the current namespace, whatever the host's own has: kernels can be told to hand its settings on."""
+    for scope in ("all", "default"):
+        setting = Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6")
+        if setting.exists() and setting.read_text().strip() != "0":
+            setting.write_text("0")
 
 
 @contextmanager

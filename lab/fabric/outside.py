@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from lab.config import OUTSIDE_PORT
+from lab.config import OUTSIDE_PORT, Families
 
 ANSWER = b"outside\n"
 
@@ -30,9 +30,11 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 async def serve() -> None:
     """Answer until the process is told to end."""
-    server = await asyncio.start_server(_answer, "0.0.0.0", OUTSIDE_PORT)
+    server = await asyncio.start_server(_answer, None, OUTSIDE_PORT)
+    # One socket of IPv6 takes datagrams of IPv4 as well.
+    everywhere = "::" if Families.of_this_kernel() is Families.DUAL else "0.0.0.0"
     loop = asyncio.get_running_loop()
-    await loop.create_datagram_endpoint(_Datagrams, local_addr=("0.0.0.0", OUTSIDE_PORT))
+    await loop.create_datagram_endpoint(_Datagrams, local_addr=(everywhere, OUTSIDE_PORT))
     async with server:
         await server.serve_forever()
 
