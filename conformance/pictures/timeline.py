@@ -146,5 +146,4 @@ def _silence(longest: Mapping[str, float], start: datetime, axis: Axis, base: fl
     yield box(left, base - BARS, max(right - left, 1), BARS, "p-silence")
     yield element("path", d=f"M{left:.1f} {base + 3:.1f}v5H{max(right, left + 1):.1f}v-5", css="p-bracket")
     label = f"silent for {longest['seconds']:.2f} s"
-    fits = right + 5 + width_of(label) <= WIDTH
-    yield words(right + 5 if fits else left - 5, base - BARS - 4, label, "p-bad-text", "start" if fits else "end")
+    yield words(max(min(left, WIDTH - EDGE - width_of(label)), EDGE), base - BARS - 4, label, "p-bad-text")

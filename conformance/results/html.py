@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
-from markupsafe import Markup
 
 from conformance.pictures import STYLE
 from conformance.results.files import write
@@ -37,8 +36,8 @@ def render(document: dict[str, Any]) -> str:
                 profile["name"]: [each for each in requirements if each["id"].startswith(profile["name"] + "/")]
                 for profile in document["profiles"]
             },
-            style=Markup(STYLE + (PARTS / "page.css").read_text(encoding="utf-8")),
-            script=Markup((PARTS / "page.js").read_text(encoding="utf-8")),
+            style=STYLE + (PARTS / "page.css").read_text(encoding="utf-8"),
+            script=(PARTS / "page.js").read_text(encoding="utf-8"),
         )
     )
 

@@ -55,7 +55,8 @@ def _says(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
     if isinstance(error, AssertionError):
         # The first line is the message or the comparison; a second one tells where its value came from.
-        return " ".join(lines[:2]) if lines else "an assertion failed without a message"
+        joint = " " if lines and lines[0].endswith(":") else "; "
+        return joint.join(lines[:2]) if lines else "an assertion failed without a message"
     name = type(error).__name__
     plain = isinstance(error, Blocked | Lifted | NotApplicable | pytest.skip.Exception | pytest.fail.Exception)
     if not lines:

@@ -12,7 +12,7 @@ from conformance.machines.virtctl import VirtctlError
 from conformance.provider import ProviderFailed
 from conformance.tenancy import Group
 from conformance.verdicts import Blocked
-from tests.bench import api_rows, lab_rows, machine_rows
+from tests.bench import api_rows, lab_rows, machine_rows, report_rows
 from tests.bench.figures import Figure, targets
 from tests.bench.workshop import Workshop, workshop
 
@@ -26,6 +26,9 @@ def measure(names: Sequence[str], rounds: int, lab_name: str) -> Iterator[Figure
     """The figures of these rows. What cannot be measured is a figure without values that tells why."""
     alone: Mapping[str, Measurement] = {
         "lab-up": lambda count: lab_rows.up_seconds(lab_name, count),
+        "report-written": report_rows.written_seconds,
+        "page-size": report_rows.page_mebibytes,
+        "page-there": report_rows.interactive_seconds,
         SUITES: lambda count: lab_rows.suites_seconds(lab_name, count),
     }
     for name in (name for name in alone if name in names):

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
 from conformance.pictures.axis import when
 from conformance.pictures.gantt import gantt
 from conformance.pictures.matrix import matrix, wrong
@@ -20,10 +18,10 @@ LINES = 60
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture, its caption, and what it shows as lines of text."""
+    """A picture as markup, its caption, and what it shows as lines of text."""
 
     caption: str
-    svg: Markup
+    svg: str
     lines: tuple[str, ...]
 
 
@@ -41,13 +39,13 @@ def run(document: Mapping[str, Any]) -> Drawing:
     drawn = gantt(list(tests.values()), when(document["date"]), document["duration"])
     slow = sorted(tests.values(), key=lambda test: -test["duration"])[:10]
     lines = [f"{test['duration']:.1f} s, {test['verdict']}, worker {test['worker']}: {test['nodeid']}" for test in slow]
-    return Drawing("What ran when, in which worker", Markup(drawn), tuple(lines))
+    return Drawing("What ran when, in which worker", drawn, tuple(lines))
 
 
 def _matrix(exhibit: Exhibit) -> Drawing:
     bad, every = len(wrong(exhibit)), len(exhibit["paths"])
     verdict = f"{bad} of {every} paths are not as expected" if bad else f"all {every} paths are as expected"
-    return Drawing(f"{exhibit['title']}: {verdict}", Markup(matrix(exhibit)), tuple(_paths(exhibit)))
+    return Drawing(f"{exhibit['title']}: {verdict}", matrix(exhibit), tuple(_paths(exhibit)))
 
 
 def _paths(exhibit: Exhibit) -> Iterator[str]:
@@ -71,7 +69,7 @@ def _timeline(together: Sequence[Exhibit]) -> Drawing:
     sessions = [f"session measured at {each['measuredOn']}" for each in together if each["kind"] == "stream"]
     caption = ", ".join([*moves, *sessions])
     lines = [line for each in together for line in (_migration(each) if each["kind"] == "migration" else _stream(each))]
-    return Drawing(caption, Markup(timeline(together)), tuple(lines[:LINES]))
+    return Drawing(caption, timeline(together), tuple(lines[:LINES]))
 
 
 def _migration(exhibit: Exhibit) -> Iterator[str]:
