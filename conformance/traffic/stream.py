@@ -8,7 +8,6 @@ silence. The session is over when the last line sent has arrived, or was waited 
 from __future__ import annotations
 
 import json
-import math
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -180,30 +179,34 @@ def _keep_evidence(running: Stream, ends: dict[Peer, Background], token: str) ->
     """After an error in the block: what arrived until then, if it can be had; the error matters more."""
     for peer, end in ends.items():
         try:
+            clock = read_clock(end.guest)
             text = end.guest.run(f"cat {end.folder}/received", idempotent=True).text
         except ShellError as error:
             note(f"stream {running.route}: no record from {peer}: {error}")
         else:
             attach(f"stream {running.route} at {peer}", text)
+            arrivals = read_arrivals(str(peer), token, f"{text.rstrip()}\n{clock.uptime} looked\n")
+            _show(running.route, arrivals, clock, ("the test broke off before the session was over",))
 
 
 def _record(running: Stream, clock: Clock) -> None:
-    if math.isfinite(running.longest_silence):  # where nothing arrived there is no number: JSON has none for it
-        figure("longest silence", running.longest_silence, "s")
+    figure("longest silence", running.longest_silence, "s")
     attach(f"stream {running.route}", str(running.timeline))
     attach(f"stream {running.route}, arrivals", json.dumps(running.timeline.points()), JSON)
-    if running.measured.times:
-        exhibit(_exhibit(running, clock))
+    _show(running.route, running.measured, clock, running.faults)
 
 
-def _exhibit(running: Stream, clock: Clock) -> StreamExhibit:
-    first, *_ = running.measured.times
-    return StreamExhibit(
-        route=running.route,
-        measured_on=running.measured_on,
+def _show(route: str, arrivals: Arrivals, clock: Clock, faults: tuple[str, ...]) -> None:
+    if not arrivals.times:
+        return
+    first, *_ = arrivals.times
+    shown = StreamExhibit(
+        route=route,
+        measured_on=arrivals.side,
         started=clock.when(first),
         accuracy=clock.accuracy,
-        seconds=running.measured.until - first,
-        times=tuple(at - first for at in running.measured.times),
-        faults=running.faults,
+        seconds=max(arrivals.until, arrivals.times[-1]) - first,
+        times=tuple(at - first for at in arrivals.times),
+        faults=faults,
     )
+    exhibit(shown)

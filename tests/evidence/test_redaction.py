@@ -106,7 +106,9 @@ def test_a_kubeconfig_gives_its_credentials(tmp_path: Path) -> None:
 
 
 def test_passwords_of_cloud_init_and_copies_of_objects_are_hidden() -> None:
-    data = "#cloud-config\nchpasswd:\n  list: |\n    root:hunter22\n    - me:$1x\n  expire: False\nruncmd:\n- [sh, id]\n"
+    data = (
+        "#cloud-config\nchpasswd:\n  list: |\n    root:hunter22\n    - me:$1x\n  expire: False\nruncmd:\n- [sh, id]\n"
+    )
     applied = {"kubectl.kubernetes.io/last-applied-configuration": '{"kind":"Secret","data":{"a":"aHVudGVyMjI="}}'}
     clean = Redactor().object({"userData": data, "metadata": {"annotations": applied}})
     expected = data.replace("root:hunter22", "root:[redacted]").replace("me:$1x", "me:[redacted]")

@@ -118,9 +118,13 @@ def test_a_stream_that_cannot_start_is_an_error(client, server):
         pytest.fail("the block must not run")
 
 
-def test_an_error_in_the_block_is_what_is_told(client, server):
+def test_an_error_in_the_block_is_what_is_told_and_what_arrived_is_shown(client, server, folder):
     with pytest.raises(ValueError, match="of the test"), stream(client, server):
         raise ValueError("of the test")
+    assert [shown["measuredOn"] for shown in folder.exhibits] == ["vm-a", "vm-b"]
+    for shown in folder.exhibits:
+        assert sum(shown["arrivals"]["counts"]) >= 3
+        assert shown["faults"] == ["the test broke off before the session was over"]
 
 
 def test_findings_are_not_known_while_it_runs(client, server):
