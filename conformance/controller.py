@@ -97,7 +97,7 @@ class Controller:
             if self._values.udn_install_missing:
                 lab.install_missing()
         self._runs_on = lab
-        provided = lab.up()
+        provided = lab.up(tell=lambda line: self._say(f"  {line}"))
         adopt(self._values, provided)
         self._remarks = provided.remarks
         self._shared = replace(self._shared, environment=provided.environment)

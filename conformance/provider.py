@@ -10,7 +10,8 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,19 +45,24 @@ class Lab:
 
     def __init__(self, name: str | None = None) -> None:
         self._name = ("--name", name) if name else ()
+        self.ours = False
+        """Whether :meth:`up` had to start it, also where it did not come to its end: it must be taken down again."""
 
     def install_missing(self) -> None:
         """Install what the lab needs of the system; it lists it first, on this terminal. Raises ProviderFailed."""
         if subprocess.run(command(["preflight", "--install"]), stdin=subprocess.DEVNULL, check=False).returncode != 0:
             raise ProviderFailed("the lab cannot run on this machine; see above for what is missing")
 
-    def up(self) -> Provided:
-        """Bring the lab up unless it is; raises ProviderFailed, or UsageProblem for a name that cannot be."""
-        ours = not self.running()
-        answer = _call(["up", *self._name, "--json"])
+    def up(self, tell: Callable[[str], object] = lambda line: None) -> Provided:
+        """Bring the lab up unless it is; raises ProviderFailed, or UsageProblem for a name that cannot be.
+
+        ``tell`` gets a line for each step of it.
+        """
+        self.ours = not self.running()
+        answer = _call(["up", *self._name, "--json"], tell=tell)
         if answer.returncode != 0:
             raise ProviderFailed(f"the lab does not come up: {_said(answer)}")
-        return _provided(answer.stdout, ours)
+        return _provided(answer.stdout, self.ours)
 
     def running(self) -> bool:
         """Whether the lab is up."""
@@ -91,16 +97,32 @@ def command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "lab", *arguments]
 
 
-def _call(arguments: Sequence[str], own_session: bool = False) -> subprocess.CompletedProcess[str]:
+def _call(
+    arguments: Sequence[str], own_session: bool = False, tell: Callable[[str], object] = lambda line: None
+) -> subprocess.CompletedProcess[str]:
+    said: list[str] = []
     try:
-        answer = subprocess.run(
-            command(arguments),
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            start_new_session=own_session,
-            check=False,
-        )
+        with (
+            tempfile.TemporaryFile("w+") as printed,
+            subprocess.Popen(
+                command(arguments),
+                stdout=printed,
+                stderr=subprocess.PIPE,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                start_new_session=own_session,
+            ) as process,
+        ):
+            try:
+                for line in process.stderr or ():
+                    said.append(line)
+                    tell(line.rstrip())
+                process.wait()
+            except BaseException:
+                process.kill()
+                raise
+            printed.seek(0)
+            answer = subprocess.CompletedProcess(process.args, process.returncode, printed.read(), "".join(said))
     except OSError as error:
         raise ProviderFailed(f"the lab's command cannot be run: {error}") from error
     if answer.returncode == _WRONG_USE:

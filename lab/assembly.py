@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -17,11 +18,13 @@ from lab.guest import image
 from lab.processes import Processes
 from lab.resources import NODES
 
+REMINDER = 10.0  # seconds between two lines that tell what is waited for
 READY_LIMIT = 60.0  # seconds for one part to be ready; the end of its process is noticed at once
 
 
 class Assembly:
-    """The lab's parts. ``start`` starts a component's process by name, ``step`` is told what is ready."""
+    """The lab's parts. ``start`` starts a component's process by name, ``step`` is told what is ready, and
+    what is waited for when nothing becomes ready for long."""
 
     def __init__(
         self,
@@ -44,9 +47,13 @@ class Assembly:
         async with asyncio.TaskGroup() as tasks:
             api = tasks.create_task(self._api())
             fabric = tasks.create_task(self._fabric_up())
-            tasks.create_task(asyncio.to_thread(image.ensure))
-            tasks.create_task(self._controllers(api))
-            tasks.create_task(self._nodes(api, fabric))
+            guest_image = tasks.create_task(asyncio.to_thread(image.ensure))  # built once: takes a minute or two
+            controllers = tasks.create_task(self._controllers(api))
+            nodes = tasks.create_task(self._nodes(api, fabric))
+            parts = {"API server": api, "fabric": fabric, "controllers": controllers, "nodes": nodes}
+            reminder = tasks.create_task(self._remind(parts | {"guest image": guest_image}))
+            await asyncio.wait([*parts.values(), guest_image])
+            reminder.cancel()
 
     async def renew(self, tell: Callable[[str], None]) -> None:
         """Restart API server, controllers, and each node's switch and controller, one after the other.
@@ -66,6 +73,13 @@ class Assembly:
             await renew_node(self._config, processes, self._fabric, node)
             tell(f"OVS and ovn-controller of {node.name} restarted")
 
+    async def _remind(self, parts: Mapping[str, asyncio.Task[Any]]) -> None:
+        began = time.monotonic()
+        while True:
+            await asyncio.sleep(REMINDER)
+            waited = [name for name, task in parts.items() if not task.done()]
+            self._step(f"waiting for {', '.join(waited)} ({time.monotonic() - began:.0f} s)")
+
     async def keep(self, stop: asyncio.Event) -> None:
         """Until ``stop``: tell the nodes' switches of each other before they forget."""
         while not stop.is_set():
@@ -80,19 +94,19 @@ class Assembly:
 
     async def _fabric_up(self) -> None:
         await self._fabric.up()
-        self._step("fabric")
+        self._step("fabric ready")
 
     async def _api(self) -> None:
         await appears(self._config.state / "apiserver" / "ready", READY_LIMIT)
         async with Client.from_kubeconfig(self._config.kubeconfig, "supervisor") as client:
             await client.request("GET", "/readyz")
-        self._step("API server")
+        self._step("API server ready")
 
     async def _controllers(self, api: asyncio.Task[None]) -> None:
         await asyncio.gather(asyncio.shield(api), self._fabric.central.wait())
         await self._start("controllers")
         await appears(self._config.state / "ready" / "controllers", READY_LIMIT)
-        self._step("controllers")
+        self._step("controllers ready")
 
     async def _nodes(self, api: asyncio.Task[None], fabric: asyncio.Task[None]) -> None:
         await asyncio.shield(api)
@@ -108,7 +122,7 @@ class Assembly:
                 except TimeoutError as error:
                     raise TimeoutError(f"node {node.name} is not Ready after {READY_LIMIT:g} s") from error
             await nodes.stop()
-        self._step("nodes")
+        self._step("nodes ready")
 
 
 def is_ready(node: dict[str, Any] | None) -> bool:

@@ -161,7 +161,7 @@ def _follow(config: LabConfig, events: int, tell: Callable[[str], None]) -> None
                 return
             if told["event"] == "failed":
                 raise Refusal(f"lab {config.name} did not come up: {told['text']}")
-            tell(f"{told['text']} ready")
+            tell(told["text"])
     log = config.state / "log" / "supervisor.log"
     last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
     said = f": {last[0]}" if last else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,11 @@ def doctor(arguments: Sequence[str], suites: Path) -> None:
         raise PreflightFailed(f"nothing of what was asked for ({options.selection(values)}) can be verified here")
 
 
+def _aside(line: str) -> None:
+    # Standard output is for what was asked for.
+    print(line, file=sys.stderr, flush=True)
+
+
 def _show(found: Diagnosis, environment: str, each: bool) -> None:
     print(f"{environment} {found.server}")
     for line in lines(found):
@@ -91,14 +97,13 @@ def _cluster(values: argparse.Namespace) -> Iterator[str]:
         yield "cluster"
         return
     lab = Lab(values.udn_lab_name)
-    ours = not lab.running()
     try:
-        if ours and values.udn_install_missing:
+        if values.udn_install_missing and not lab.running():
             lab.install_missing()
-        provided = lab.up()
+        provided = lab.up(tell=_aside)
         adopt(values, provided)
         yield provided.environment
     finally:
-        problem = lab.down() if ours else None
+        problem = lab.down() if lab.ours else None
         if problem:
-            print(problem)
+            _aside(problem)

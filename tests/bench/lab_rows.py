@@ -43,6 +43,18 @@ def suites_seconds(lab_name: str, rounds: int) -> Iterator[float]:
         yield took
 
 
+def doctor_seconds(shop: Workshop, rounds: int) -> Iterator[float]:
+    """``udn-conformance doctor``, to its end."""
+    argv = [sys.executable, "-m", "conformance", "doctor", "--lab", "--lab-name", shop.lab_name]
+    for _ in range(rounds):
+        began = time.monotonic()
+        looked = subprocess.run(argv, capture_output=True, text=True, check=False)
+        took = time.monotonic() - began
+        if looked.returncode:
+            raise ProviderFailed(f"doctor ends with status {looked.returncode}: {looked.stderr.strip()}")
+        yield took
+
+
 def memory_mebibytes(shop: Workshop, pair: Group, rounds: int) -> Iterator[float]:
     """What ``python -m lab status`` tells while four VMs run, logged in: shared pages are counted once."""
     second = shop.tenants.primary_layer2("memory").pair().ready()

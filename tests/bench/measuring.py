@@ -65,6 +65,7 @@ class _Shared:
             "migration": lambda rounds: machine_rows.migration_seconds(self._pair, rounds),
             "silence": lambda rounds: machine_rows.silence_milliseconds(self._pair, rounds),
             "console": lambda rounds: machine_rows.console_milliseconds(self._pair, rounds),
+            "doctor": lambda rounds: lab_rows.doctor_seconds(shop, rounds),
             "memory": lambda rounds: lab_rows.memory_mebibytes(shop, self._pair, rounds),
             "api-list": lambda rounds: api_rows.list_milliseconds(shop, rounds),
             "api-watch": lambda rounds: api_rows.watch_milliseconds(shop, rounds),
