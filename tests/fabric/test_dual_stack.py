@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from lab import netns
-from lab.config import OUTSIDE_HOSTS, Families
+from lab.config import OUTSIDE_HOSTS, OUTSIDE_PORT, Families
 from lab.fabric import links
 from lab.fabric.model import Layer2
 
@@ -47,6 +47,7 @@ def test_neighbours_across_nodes_and_the_way_out(bench, pair):
     assert near.run("cat", "/proc/sys/net/ipv6/conf/eth0/mtu").stdout == "1300\n"
     links.configure(near.namespace, "eth0", "fd00:15::11/64")
     assert near.reaches(OUTSIDE_HOSTS[1])
+    assert near.run("busybox", "nc", "-w", "10", OUTSIDE_HOSTS[1], str(OUTSIDE_PORT)).stdout == "outside\n"
 
 
 def test_dhcp_of_both_families_goes_with_the_port(bench, pair):
