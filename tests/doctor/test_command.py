@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.plugin.conftest import (  # noqa: F401
     Cluster,
     Suites,
     cluster,
+    environment,
     kubevirt,
     suites,
     virtctl,
@@ -158,10 +160,17 @@ def test_a_run_begins_with_the_same_lines(doctor: Doctor, suites: Suites) -> Non
     assert "for want of passt: primary-l2/binding-passt" in run
 
 
-def test_a_run_that_is_strict_does_not_begin(suites: Suites) -> None:  # noqa: F811
-    suites.cluster.answers["/api/v1/nodes"] = {"items": []}
-    suites.write("test_all.py", "@verifies('persistence/live-migration-keeps-address')\ndef test_moves():\n    pass\n")
-    result = suites.run("--strict-features")
-    assert result.status == 10
-    assert "--strict: core requirements need what is missing: live-migration (needs two nodes" in result.stderr
-    assert result.requirement("persistence/live-migration-keeps-address")["verdict"] == "blocked"
+def test_a_run_that_is_strict_does_not_begin(cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
+    cluster.answers["/api/v1/nodes"] = {"items": []}
+    place = ["--kubeconfig", str(cluster.kubeconfig), "--virtctl", str(virtctl(tmp_path)), "--out", str(tmp_path)]
+    run = subprocess.run(
+        [sys.executable, "-m", "conformance", "run", *place, "--require", "persistence/live-*", "--strict"],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    assert run.returncode == 10, run.stdout + run.stderr
+    missing = "--strict: core requirements need what is missing: live-migration (needs two nodes"
+    assert missing in json.loads((tmp_path / "report.json").read_text())["preflight"]
+    assert missing in run.stderr

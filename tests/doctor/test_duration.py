@@ -37,7 +37,7 @@ def counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_what_was_recorded_is_added_up() -> None:
     found = estimate([suite_test("test_busy"), suite_test("test_idle"), suite_test("test_busy")])
     assert (found.tests, found.boots, found.migrations, found.seconds) == (2, 2, 1, 2 * 5 + 2 * 40 + 15)
-    assert str(found).startswith("2 min at most with one worker: 2 tests of 5 s, 2 VM boots of 40 s, 1 live migrations")
+    assert str(found).startswith("about 2 min with one worker: 2 tests of 5 s, 2 VM boots of 40 s, 1 live migrations")
 
 
 @pytest.mark.usefixtures("counts")
