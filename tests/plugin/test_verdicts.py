@@ -174,3 +174,15 @@ def test_a_worker_that_dies_leaves_its_test_blocked(suites: Suites) -> None:
     assert "crashed" in found["reason"]
     assert result.requirement("primary-l2/same-node")["verdict"] == "passed"
     assert "crashed" in _allure(result.out / "allure-results")["primary-l2/mtu"]
+
+
+def test_a_reason_keeps_its_middle(suites: Suites) -> None:
+    suites.write(
+        "test_all.py",
+        "class Told:\n    def __repr__(self):\n        return 'from here ' + 'on and ' * 50 + 'to there'\n"
+        "@verifies('primary-l2/mtu')\ndef test_bad():\n    assert 15 < 2, Told()\n",
+    )
+    reason = suites.run().requirement("primary-l2/mtu")["reason"]
+    assert reason.startswith("from here on and on and")
+    assert "..." not in reason
+    assert reason.endswith("to there; assert 15 < 2")
