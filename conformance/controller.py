@@ -34,6 +34,7 @@ from conformance.results.requirements import Judged, judge_all
 from conformance.results.run import Ending, Environment, Plan, Run, environment_kind
 from conformance.results.writers import write_all
 from conformance.testside import PHASE, RUN
+from conformance.upgrade.rehearsal import forget_rehearsal, rehearse
 from conformance.verdicts import CONCLUSIVE, Verdict
 
 PREFLIGHT_FAILED = 10
@@ -101,6 +102,8 @@ class Controller:
         adopt(self._values, provided)
         self._remarks = provided.remarks
         self._shared = replace(self._shared, environment=provided.environment)
+        if self._values.udn_rehearse_upgrade:
+            rehearse(self._values, lab, self._base, self._say)
 
     def _examine(self) -> None:
         values, shared = self._values, self._shared
@@ -274,6 +277,8 @@ class Controller:
             if problem:
                 self._say(problem)
         elif self._found is not None and not self._values.udn_keep:
+            for line in forget_rehearsal(self._values) if self._values.udn_rehearse_upgrade else ():
+                self._say(line)
             for line in sweep(self._config.stash[RUN]):
                 self._say(line)
 

@@ -80,6 +80,7 @@ OPTIONS: tuple[Option, ...] = (
         "--strict-features",
         "do not begin when a feature is missing that core requirements need; `run` takes --strict for it",
     ),
+    _switch("--rehearse-upgrade", "on the lab: prepare a baseline, have the lab play an upgrade, and verify it"),
     _text("--baseline", "NAME", "which baseline of `upgrade prepare` to verify, when there are several"),
     Option(
         "--limitations",
@@ -110,6 +111,8 @@ def check(values: argparse.Namespace) -> None:
     """Refuse what cannot be meant; raises UsageProblem. Touches no cluster."""
     if values.udn_lab and values.udn_kubeconfig:
         raise UsageProblem("--lab and --kubeconfig exclude each other: the lab brings its own kubeconfig")
+    if values.udn_rehearse_upgrade and values.udn_kubeconfig:
+        raise UsageProblem("--rehearse-upgrade is for the lab; on a cluster: udn-conformance upgrade prepare")
     if values.udn_context and not values.udn_kubeconfig:
         raise UsageProblem("--context needs --kubeconfig: only a kubeconfig that is named is used")
     for option in OPTIONS:

@@ -78,6 +78,12 @@ class Lab:
             return None
         return f"the lab itself broke during the run: {told.get('error')}; do not trust what is red, run it again"
 
+    def upgrade(self) -> None:
+        """Have the lab play an upgrade; raises ProviderFailed."""
+        answer = _call(["upgrade", *self._name])
+        if answer.returncode != 0:
+            raise ProviderFailed(f"the lab did not come through its upgrade: {_said(answer)}")
+
     def down(self) -> str | None:
         """Take the lab down; what went wrong, in one line, if anything did."""
         # In a session of its own: a second Ctrl-C must not leave half a lab behind.

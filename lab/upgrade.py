@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.client import Client, Informer
 from lab.config import LabConfig
+from lab.faults.definitions import played
 from lab.orders import give
 from lab.resources import MIGRATIONS, VMIS
 
@@ -24,9 +25,10 @@ def upgrade(config: LabConfig, tell: Callable[[str], None]) -> None:
 
     ``tell`` gets a line for each step. Raises :class:`UpgradeFailed`, or ``OrderFailed``.
     """
-    for step in give(config.state, "renew"):
-        tell(step)
-    asyncio.run(_move_all(config, tell))
+    with played(config.state):
+        for step in give(config.state, "renew"):
+            tell(step)
+        asyncio.run(_move_all(config, tell))
 
 
 async def _move_all(config: LabConfig, tell: Callable[[str], None]) -> None:

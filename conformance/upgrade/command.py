@@ -7,62 +7,29 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from conformance.cleaning import leftovers, remove
 from conformance.evidence.redaction import REDACTOR
-from conformance.kube.api import Api
-from conformance.kube.errors import AlreadyExists
-from conformance.kube.waits import TimedOut
-from conformance.machines.shell import ShellError
-from conformance.machines.virtctl import VirtctlError
-from conformance.options import UsageProblem
-from conformance.preflight import PreflightFailed
-from conformance.provider import ProviderFailed
 from conformance.results.conformance_report import FILE as REPORT
-from conformance.results.outcome import one_line
-from conformance.tenancy.tenants import Images
 from conformance.upgrade import watch_report
 from conformance.upgrade.after import After
-from conformance.upgrade.baseline import BadBaseline
+from conformance.upgrade.making import FAILED, Refusal, discard, make, refusing
 from conformance.upgrade.names import run_id
 from conformance.upgrade.place import Place, connect, parser
-from conformance.upgrade.prepare import NEEDS, Preparation
-from conformance.upgrade.store import NoBaseline, Store
+from conformance.upgrade.store import Store
 from conformance.upgrade.watching import Watch
-from conformance.verdicts import Blocked, NotApplicable, Verdict
+from conformance.verdicts import Verdict
+
+__all__ = ["Refusal", "prepare", "verify", "watch"]
 
 PREPARE = "0 the baseline is there · 1 the cluster is not sound · 4 wrong use, or the name is taken · 10 no cluster"
 WATCH = (
     "0 no silence above the limit · 1 one at least, or a session broke · 4 wrong use, or no baseline · 10 no cluster"
 )
 VERIFY = "that of the run · 1 something is not as it was, or not known; the baseline is kept then · 4 no baseline"
-FAILED, USAGE, PREFLIGHT_FAILED = 1, 4, 10
 PROFILE, FEATURE = "upgrade", "upgrade-baseline"
-
-
-class Refusal(Exception):
-    """What was asked for cannot be; one line, and the exit status."""
-
-    def __init__(self, line: str, status: int) -> None:
-        super().__init__(line)
-        self.status = status
-
-
-@contextmanager
-def refusing() -> Iterator[None]:
-    """Turns what is expected to go wrong into a Refusal."""
-    try:
-        yield
-    except (UsageProblem, NoBaseline, BadBaseline) as error:
-        raise Refusal(str(error), USAGE) from error
-    except (PreflightFailed, ProviderFailed) as error:
-        raise Refusal(str(error), PREFLIGHT_FAILED) from error
-    except (AssertionError, Blocked, NotApplicable, TimedOut, ShellError, VirtctlError) as error:
-        raise Refusal(one_line(error), FAILED) from error
 
 
 @refusing()
@@ -71,21 +38,7 @@ def prepare(arguments: Sequence[str]) -> int:
     about = "Leave VMs, networks, sessions and a record of them in the cluster."
     values = parser("prepare", about, PREPARE).parse_args(arguments)
     place = connect(values)
-    missing = place.run.features.missing(NEEDS)
-    if missing is not None:
-        raise PreflightFailed(f"the cluster has no {missing.name}: {missing.evidence}")
-    store = Store(place.cluster.api)
-    _make_room(store, place, values)
-    images = Images(place.run.guest.image, place.run.guest.pod_image, place.run.guest.interface_binding)
-    made = Preparation(values.name, place.cluster.access, images, place.run.features, _tell)
-    try:
-        baseline = made.make(place.versions)
-        store.save(baseline)
-    except BaseException:
-        _tell("removing what was made")
-        discard(place.cluster.api, values.name)
-        raise
-    _tell(str(baseline))
+    _tell(str(make(values.name, place, _tell)))
     return 0
 
 
@@ -139,12 +92,9 @@ def not_verified(report: Path) -> list[str]:
     except (OSError, ValueError, KeyError) as error:
         return [f"{report} cannot be read: {error}"]
     own = [each for each in entries if FEATURE in each["needs"]]
+    if not own:
+        return [f"{report} says nothing of a baseline"]
     return [f"{each['id']}: {each['verdict']}: {each['reason']}" for each in own if each["verdict"] != Verdict.PASSED]
-
-
-def discard(api: Api, name: str) -> list[str]:
-    """Remove all that belongs to a baseline; one line for each thing that stays."""
-    return remove(api, leftovers(api, run_id(name)))
 
 
 def _without_name(arguments: Sequence[str]) -> list[str]:
@@ -152,27 +102,6 @@ def _without_name(arguments: Sequence[str]) -> list[str]:
     only = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     only.add_argument("--name")
     return only.parse_known_args(list(arguments))[1]
-
-
-def _make_room(store: Store, place: Place, values: argparse.Namespace) -> None:
-    """Take the name; what a preparation left that broke off is removed first."""
-    name = values.name
-    found = store.find(name)
-    if found is not None:
-        raise Refusal(
-            f"there is {found} already; verify it, name another with --name, or remove it: "
-            f"udn-conformance clean --run-id {run_id(name)}",
-            USAGE,
-        )
-    if leftovers(place.cluster.api, run_id(name)):
-        _tell(f"removing what an earlier preparation of {name} left")
-        problems = discard(place.cluster.api, name)
-        if problems:
-            raise Refusal(problems[0], FAILED)
-    try:
-        store.reserve(name, place.cluster.access.credentials)
-    except AlreadyExists as error:
-        raise Refusal(f"baseline {name} is being prepared by somebody else", USAGE) from error
 
 
 def _save(seen: Watch, place: Place) -> None:

@@ -70,13 +70,17 @@ def connect(values: argparse.Namespace) -> Place:
     if not is_name(values.name):
         raise UsageProblem(f"--name {values.name!r} must be lower-case letters, digits and hyphens, at most {LONGEST}")
     options.check(values)
-    shared = Shared(run_id(values.name), "cluster", new_password())
+    environment = "cluster" if values.udn_kubeconfig is not None else _lab(values)
+    return place_of(values, values.name, environment, Path.cwd())
+
+
+def place_of(values: argparse.Namespace, name: str, environment: str, base: Path) -> Place:
+    """The cluster of a run's options, for a baseline of that name; raises PreflightFailed."""
+    shared = Shared(run_id(name), environment, new_password())
     REDACTOR.register(shared.password)
-    if values.udn_kubeconfig is None:
-        shared = replace(shared, environment=_lab(values))
-    sight = enter_as_asked(values, Path.cwd())
+    sight = enter_as_asked(values, base)
     features = detect(sight).with_overrides(options.overrides(values))
-    run = build(values, replace(shared, features=features), Path.cwd())
+    run = build(values, replace(shared, features=features), base)
     return Place(run, Cluster.connect(run), versions(sight, features))
 
 

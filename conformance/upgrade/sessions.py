@@ -26,7 +26,7 @@ LOST = "lost"
 _LOOK = (
     "cd {folder} 2>/dev/null && kill -0 $(cat pid) 2>/dev/null || {{ echo " + LOST + "; exit; }}; "
     "last=$(cat last0 last1 2>/dev/null); read -r now rest </proc/uptime; "
-    "echo looked $now $last; tail -n +{line} record"
+    "echo looked $now $last; tail -n +{line} record 2>/dev/null"
 )
 
 
@@ -57,7 +57,12 @@ class Side:
         guest = self.machine.guest
         call = f"exec sh session.sh {self._arguments(guest)}"
         script = f"cat > session.sh <<'UDNC_END'\n{SCRIPT.read_text()}UDNC_END\n{call}"
+        # What is left of one that ended does not keep it from beginning.
+        dead = f"[ -e {self._folder}/pid ] && ! kill -0 $(cat {self._folder}/pid) 2>/dev/null"
+        guest.run(f"if {dead}; then rm -rf {self._folder}; fi", idempotent=True)
         Background(guest, self._folder).start(script)
+        begun = f"i=0; until [ -e {self._folder}/record ]; do i=$((i+1)); [ $i -gt 300 ] && exit 1; sleep 0.1; done"
+        guest.must(begun, idempotent=True)
 
     def look(self) -> Record:
         """Read what is new; raises ``SessionLost``, ``ShellError`` or ``BadRecord``."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -28,6 +29,7 @@ THEMES = (
     "paths",
     "policies",
     "services",
+    "upgrade",
     "settings",
     "way_in",
 )
@@ -81,6 +83,16 @@ def lift_all(state: Path) -> None:
     names = planted(state)
     _write(state, [])
     _settle(state, [fault for fault in registry.faults() if fault.name in names])
+
+
+@contextmanager
+def played(state: Path) -> Iterator[None]:
+    """An upgrade, until the block ends: faults that wait for one are at work."""
+    _write(state, [*planted(state), *(f"{name}{registry.DURING_UPGRADE}" for name in planted(state))])
+    try:
+        yield
+    finally:
+        _write(state, [name for name in planted(state) if not name.endswith(registry.DURING_UPGRADE)])
 
 
 def _settle(state: Path, faults: Sequence[Fault]) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lab.config import LabConfig
 from lab.faults import seams
 
+DURING_UPGRADE = "-during-upgrade"
 Settle = Callable[[LabConfig], Awaitable[None]]
 
 
@@ -40,6 +41,11 @@ class Fault:
     def at(self, point: str) -> Callable[[seams.Transform], seams.Transform]:
         """Register a function as what the fault does at a seam."""
         return seams.at(self.name, point)
+
+    @property
+    def during_upgrade(self) -> Fault:
+        """The same, at work only while an upgrade is played; see ``definitions.played``."""
+        return replace(self, name=f"{self.name}{DURING_UPGRADE}")
 
     def describe(self) -> dict[str, Any]:
         """Plain data about it, for the command."""

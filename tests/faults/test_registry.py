@@ -11,7 +11,7 @@ from lab.faults import definitions, registry, seams
 
 ALL = definitions.all_faults()
 #: Profiles whose every requirement with a test has a fault that it is proved to catch.
-PROVED = ("udn-api", "primary-l2", "persistence", "primary-cudn", "primary-l3", "default-network")
+PROVED = ("udn-api", "primary-l2", "persistence", "primary-cudn", "primary-l3", "default-network", "upgrade")
 #: Features that the lab has not: what needs them is not applicable there, and cannot be broken.
 LACKING = {"passt", "ipv6", "jumbo-frames"}
 
@@ -25,7 +25,8 @@ def test_it_breaks_what_there_is(fault):
 
 @pytest.mark.parametrize("fault", ALL, ids=lambda fault: fault.name)
 def test_it_does_something(fault):
-    assert any(fault.name in functions for functions in seams._REGISTRY.values())
+    names = {fault.name, fault.during_upgrade.name}
+    assert any(names & set(functions) for functions in seams._REGISTRY.values())
 
 
 def test_every_requirement_with_a_test_has_a_fault():
@@ -66,3 +67,15 @@ def test_a_planted_fault_works_at_once_and_no_longer_than_it_is_planted(tmp_path
     assert faults.decide("udn.label-required", True, namespace="any") is False
     definitions.lift_all(tmp_path)
     assert faults.decide("udn.label-required", True, namespace="any") is True
+
+
+def test_a_fault_that_waits_for_an_upgrade_acts_while_one_is_played(tmp_path):
+    point, facts = "addresses.keep-on-migration", {"network": "n", "namespace": "ns", "pod": "p"}
+    asked = seams.Faults(tmp_path)
+    definitions.plant(tmp_path, "upgrade-changes-one-address")
+    assert asked.decide(point, True, port="vm-a", **facts) is True
+    with definitions.played(tmp_path):
+        assert asked.decide(point, True, port="vm-a", **facts) is False
+        assert asked.decide(point, True, port="vm-b", **facts) is True
+    assert asked.decide(point, True, port="vm-a", **facts) is True
+    assert definitions.planted(tmp_path) == ["upgrade-changes-one-address"]

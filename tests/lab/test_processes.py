@@ -131,3 +131,22 @@ asyncio.run(run())
     # Readable when it has ended.
     assert select.select([child], [], [], 20)[0]
     os.close(child)
+
+
+def test_what_is_restarted_is_another_process_of_the_same_command_and_no_failure(lab, tmp_path):
+    ended: list[str] = []
+
+    async def restarted() -> tuple[int, int]:
+        owned = processes.Processes(lab, tmp_path, lambda name, _: ended.append(name))
+        await owned.start("sleeper", ["sleep", "600"], env={"NAMED": "yes"})
+        (before,) = owned.owned()
+        await owned.restart("sleeper")
+        (after,) = owned.owned()
+        with open(f"/proc/{after.pid}/environ") as environment:
+            assert "NAMED=yes" in environment.read()
+        await owned.end(["sleeper"])
+        return before.pid, after.pid
+
+    before, after = asyncio.run(restarted())
+    assert before != after
+    assert ended == []
