@@ -42,12 +42,12 @@ class After:
         found = side_by_side([partial(self._change, machine) for machine in self.baseline.machines])
         return [line for line in found if line]
 
-    @property
-    def cells(self) -> list[Cell]:
-        """The paths of the baseline, each to be as it was."""
+    def paths(self, reached: bool) -> list[Cell]:
+        """The paths of the baseline that were open, or those that were shut; each is to be as it was."""
         return [
             Cell(self.machines[path.client], self.machines[path.server], Way(path.protocol, path.port), path.reached)
             for path in self.baseline.paths
+            if path.reached is reached
         ]
 
     @cached_property

@@ -21,6 +21,7 @@ from conformance.upgrade.record import LEAST_SILENCE, Record
 
 SCRIPT = Path(__file__).with_name("session.sh")
 FIRST_LINES = 3
+CLOSE = 0.5  # seconds to which it matters when something happened
 LOST = "lost"
 #: The time comes before what was written down: a silence that ends in between is found in one of the two.
 _LOOK = (
@@ -73,7 +74,10 @@ class Side:
             raise SessionLost(f"{self}: the guest does not hold the session any more")
         half = (datetime.now(UTC) - asked) / 2
         self.record.look(text)
-        self.clock = Clock(self.record.looked, asked + half, half.total_seconds())
+        clock = Clock(self.record.looked, asked + half, half.total_seconds())
+        # A look that was held up on its way tells less of the time than an earlier one.
+        if self.clock is None or clock.accuracy <= max(self.clock.accuracy, CLOSE):
+            self.clock = clock
         return self.record
 
     def forget(self) -> None:

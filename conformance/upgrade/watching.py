@@ -104,7 +104,7 @@ class Watch:
 
     def _be_blind(self, sight: Sight, error: Exception) -> None:
         if sight.blind_since is None:
-            sight.blind_since = datetime.now(UTC)
+            sight.blind_since = sight.seen or self.started
             self._tell(f"{sight.side}: cannot be looked at, the session goes on without us: {one_line(error)}")
         sight.blind = one_line(error)
 

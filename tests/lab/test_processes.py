@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +136,7 @@ asyncio.run(run())
 
 def test_what_is_restarted_is_another_process_of_the_same_command_and_no_failure(lab, tmp_path):
     ended: list[str] = []
+    environments: list[str] = []
 
     async def restarted() -> tuple[int, int]:
         owned = processes.Processes(lab, tmp_path, lambda name, _: ended.append(name))
@@ -142,11 +144,11 @@ def test_what_is_restarted_is_another_process_of_the_same_command_and_no_failure
         (before,) = owned.owned()
         await owned.restart("sleeper")
         (after,) = owned.owned()
-        with open(f"/proc/{after.pid}/environ") as environment:
-            assert "NAMED=yes" in environment.read()
+        environments.append(await asyncio.to_thread(Path(f"/proc/{after.pid}/environ").read_text))
         await owned.end(["sleeper"])
         return before.pid, after.pid
 
     before, after = asyncio.run(restarted())
     assert before != after
+    assert "NAMED=yes" in environments[0]
     assert ended == []
