@@ -98,6 +98,18 @@ def test_a_migration_and_the_session_over_it_are_one_picture(requirements: list[
     assert any("longest silence 1.55 s" in line for line in drawn.lines)
 
 
+def test_many_that_one_thing_befell_do_not_hide_it(catalog: Catalog, run: Run) -> None:
+    document = conformance_report.build(catalog, run, judge_all(catalog, run))
+    for each in document["requirements"]:
+        each |= {"verdict": "blocked", "reason": "set-up broke: no node has room"}
+        for test in each["tests"]:
+            test["verdict"] = "blocked"
+    text = html.render(document)
+    assert text.count('<article class="card"') == 1
+    assert text.index("no node has room") < text.index("The same befell 7 more")
+    assert "and 3 more tests" in text
+
+
 def test_a_run_without_a_test_has_a_page(catalog: Catalog, run: Run) -> None:
     empty = replace(run, records=(), ending=replace(run.ending, preflight="no cluster <answers>"))
     text = html.render(conformance_report.build(catalog, empty, judge_all(catalog, empty)))

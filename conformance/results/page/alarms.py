@@ -11,6 +11,8 @@ from conformance.results.page.ends import Wrong, in_common, wrong_paths
 
 ALARMING = ("failed", "lifted", "blocked")
 _CAUSE = "; first cause: "
+#: Of tests that one thing befell, as many are shown in full.
+SHOWN = 3
 
 Requirement = Mapping[str, Any]
 Test = Mapping[str, Any]
@@ -37,9 +39,14 @@ class Alarm:
         return f"alarm-{self.requirements[0]['id'].replace('/', '-')}"
 
     @property
+    def shown(self) -> tuple[Test, ...]:
+        """Its first tests; the others are found at their requirements."""
+        return self.tests[:SHOWN]
+
+    @property
     def exhibits(self) -> tuple[Mapping[str, Any], ...]:
-        """What its tests showed: of matrices, those that are wrong, if some are."""
-        shown = [exhibit for test in self.tests for exhibit in test["exhibits"]]
+        """What those tests showed: of matrices, those that are wrong, if some are."""
+        shown = [exhibit for test in self.shown for exhibit in test["exhibits"]]
         bad = [each for each in shown if each["kind"] == "matrix" and wrong(each)]
         return tuple(each for each in shown if each["kind"] != "matrix" or each in (bad or shown))
 
