@@ -20,7 +20,7 @@ def test_open_session_outlives_migration_of_its_server(pair, limits):
         move = server.migrate()
     assert move.target != move.source
     assert stream.arrived_in_order, f"{stream.timeline}; {'; '.join(stream.faults)}"
-    assert stream.longest_silence < limits.migration_silence, stream.timeline
+    assert stream.longest_silence < limits.migration_silence, f"{stream.timeline}"
 
 
 @verifies("persistence/session-survives-migration-of-client")
@@ -30,7 +30,7 @@ def test_open_session_outlives_migration_of_its_client(pair, limits):
         move = client.migrate()
     assert move.target != move.source
     assert stream.arrived_in_order, f"{stream.timeline}; {'; '.join(stream.faults)}"
-    assert stream.longest_silence < limits.migration_silence, stream.timeline
+    assert stream.longest_silence < limits.migration_silence, f"{stream.timeline}"
 
 
 @verifies("persistence/live-migration-keeps-address")

@@ -61,7 +61,7 @@ def test_a_service_follows_its_vm_to_another_node(served, pods, one, limits):
         move = mover.migrate()
     assert move.target != move.source
     assert held.arrived_in_order, f"{held.timeline}; {'; '.join(held.faults)}"
-    assert held.longest_silence < limits.migration_silence, held.timeline
+    assert held.longest_silence < limits.migration_silence, f"{held.timeline}"
     assert_matrix(
         cells([peer, pods.near], [one.in_the_cluster(mover, target=PORT)], WAYS, True), "the service after the move"
     )
