@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Generator
 from contextlib import suppress
@@ -28,9 +29,9 @@ from conformance.interrupts import Interrupts
 from conformance.preflight import PreflightFailed, enter_as_asked
 from conformance.progress import ADDRESS, Progress
 from conformance.provider import Lab, ProviderFailed, adopt
-from conformance.results import terminal
+from conformance.results import ci, junit, terminal
 from conformance.results.records import ALONE, Phase, Stream
-from conformance.results.requirements import Judged, judge_all
+from conformance.results.requirements import INTERRUPTED, Judged, judge_all
 from conformance.results.run import Ending, Environment, Plan, Run, environment_kind
 from conformance.results.writers import write_all
 from conformance.testside import PHASE, RUN
@@ -55,6 +56,7 @@ class Controller:
         self._began = time.monotonic()
         self._started = datetime.now(UTC)
         self._stream = Stream()
+        self._cases = junit.OpenCases()
         self._planned: set[str] = set()
         self._broken: dict[str, str] = {}
         self._lab: Lab | None = None
@@ -129,9 +131,9 @@ class Controller:
     def _give_up(self, session: pytest.Session, problem: str) -> None:
         """End with the results of a run that could not begin, JUnit's included."""
         session.exitstatus = PREFLIGHT_FAILED
-        text, place = f"preflight failed: {problem}", ("preflight", None, "preflight")
-        report = pytest.TestReport("preflight", place, {}, "failed", text, "setup")
-        self._config.hook.pytest_runtest_logreport(report=report)
+        text = f"preflight failed: {problem}"
+        for report in junit.blocked("preflight", ("preflight", None, "preflight"), (), text):
+            self._config.hook.pytest_runtest_logreport(report=report)
         self._finish(PREFLIGHT_FAILED, preflight=problem)
         self._config.hook.pytest_sessionfinish(session=session, exitstatus=PREFLIGHT_FAILED)
         for line in self._finished[2] if self._finished else ():
@@ -186,6 +188,7 @@ class Controller:
         """Take one phase of a test, from this process or a worker."""
         nodeid = without_group(str(report.nodeid))
         plain = getattr(report, PHASE, None)
+        self._cases.take(report)
         if plain is not None:
             phase, last = Phase.from_plain(plain), report.when == "teardown"
         elif str(report.when) == "???":  # xdist's report of a worker that died
@@ -223,6 +226,7 @@ class Controller:
     def _end(self, session: pytest.Session, exitstatus: int) -> None:
         if exitstatus == pytest.ExitCode.INTERRUPTED:
             self._late_reports()
+            self._cases.cut_off(self._config, self._planned, self._index.ids_of, INTERRUPTED)
         if exitstatus == pytest.ExitCode.OK and not any(r.verdict in CONCLUSIVE for r in self._stream.records):
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         self._finish(int(session.exitstatus), interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
@@ -257,6 +261,7 @@ class Controller:
         allure = getattr(self._values, "allure_report_dir", None)
         folder = (self._base / allure) if allure else None
         lines = write_all(catalog(), run, judged, out_folder(self._values, self._base), folder)
+        lines += ci.tell(os.environ, catalog(), run, judged)
         self._finished = (run, judged, lines)
 
     def pytest_terminal_summary(self) -> None:

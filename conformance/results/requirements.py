@@ -12,6 +12,8 @@ from conformance.results.records import TestRecord
 from conformance.results.run import Run
 from conformance.verdicts import ALARMING, CONCLUSIVE, Verdict, worst
 
+INTERRUPTED = "the run was interrupted before this test ended"
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -69,7 +71,7 @@ def _why_not(id: str, test: SuiteTest, planned: set[str], run: Run) -> tuple[Ver
     if plan.selection.takes(id) and test.path in plan.broken_files:
         return Verdict.BLOCKED, f"{test.path} cannot be collected: {plan.broken_files[test.path]}"
     if wanted and ending.interrupted:
-        return Verdict.BLOCKED, "the run was interrupted before this test ended"
+        return Verdict.BLOCKED, INTERRUPTED
     if test.nodeid in planned and plan.stops_early:
         return Verdict.EXCLUDED, "the run stopped at an earlier failure, as asked for (-x)"
     if test.nodeid in planned:

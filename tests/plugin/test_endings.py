@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugin import junit
 from tests.plugin.conftest import Result, Suites, environment, kubevirt, virtctl
 
 GOOD = "@verifies('primary-l2/mtu')\ndef test_mtu():\n    pass\n"
@@ -24,7 +25,7 @@ def _preflight(suites: Suites, *arguments: str, kubeconfig: bool = True) -> str:
     assert result.report["preflight"] in lines[0]
     assert result.report["exitStatus"] == 10
     assert result.requirement("primary-l2/mtu")["verdict"] == "blocked"
-    assert "preflight failed" in (result.out / "junit.xml").read_text()
+    assert "preflight failed" in junit.cases(result.out / "junit.xml")["preflight"]["reason"][0]
     assert "The run could not begin" in (result.out / "report.html").read_text()
     return lines[0]
 
@@ -112,7 +113,14 @@ def test_a_run_that_is_cut_short_writes_what_it_has(
     for id in ("primary-l2/same-node", "primary-l2/tcp-and-udp"):
         assert result.requirement(id)["verdict"] == "blocked"
         assert "interrupted" in result.requirement(id)["reason"]
-    assert (suites.out / "junit.xml").is_file()
+    written = junit.cases(suites.out / "junit.xml")
+    assert {name: each["verdict"] for name, each in written.items()} == {
+        "test_first": ["passed"],
+        "test_waits_for_ever": ["blocked"],
+        "test_never_begins": ["blocked"],
+    }
+    assert written["test_waits_for_ever"]["requirement"] == ["primary-l2/same-node"]
+    assert "interrupted" in written["test_never_begins"]["reason"][0]
     assert (suites.out / "report.html").is_file()
 
 

@@ -83,14 +83,18 @@ def _seed(cluster: Cluster) -> None:
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
 def test_seeded_secrets_are_nowhere(suites: Suites, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]) -> None:
     monkeypatch.setenv("UDN_GUEST_PASSWORD", "seeded-guest-password")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(suites.out.parent / "summary.md"))
     _seed(suites.cluster)
     suites.write("test_all.py", LEAKY)
     result = suites.run("-v", "-rA", *workers)
     assert result.status == 1
     texts = {str(file): file.read_bytes() for file in result.out.rglob("*") if file.is_file()}
+    texts["summary"] = (suites.out.parent / "summary.md").read_bytes()
     texts |= {"stdout": result.stdout.encode(), "stderr": result.stderr.encode()}
     found = [(place, secret) for place, text in texts.items() for secret in SECRETS if secret.encode() in text]
     assert found == []
+    assert "::error title=failed%3A primary-l2/mtu::" in result.stdout
     # What is left tells the story all the same.
     assert "login with [redacted] failed" in result.requirement("primary-l2/mtu")["reason"]
     evidence = [file.name for file in result.out.rglob("evidence/*/*")]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
+from tests.plugin import junit
 from tests.plugin.conftest import Suites
 
 EVERY_VERDICT = """
@@ -87,7 +87,7 @@ def test_every_verdict_stands_everywhere_with_its_reason(suites: Suites, workers
     suites.write("test_all.py", EVERY_VERDICT)
     result = suites.run(*workers)
     assert result.status == 1, result.stdout + result.stderr
-    junit = _junit(result.out / "junit.xml")
+    cases = _junit(result.out / "junit.xml")
     allure = _allure(result.out / "allure-results")
     page = (result.out / "report.html").read_text()
     for id, (verdict, reason) in EXPECTED.items():
@@ -97,8 +97,8 @@ def test_every_verdict_stands_everywhere_with_its_reason(suites: Suites, workers
         if verdict == "not covered":
             assert id in result.report["notCovered"]
             continue
-        assert junit[id]["verdict"] == verdict
-        assert junit[id].get("reason", "") == found["reason"]
+        assert cases[id]["verdict"] == verdict
+        assert cases[id].get("reason", "") == found["reason"]
         if reason:
             first = reason.partition("; first cause")[0].removeprefix("clean-up broke: RuntimeError: ")
             assert reason.replace("'", "&#39;") in page
@@ -110,13 +110,8 @@ def test_every_verdict_stands_everywhere_with_its_reason(suites: Suites, workers
 
 def _junit(file: Path) -> dict[str, dict[str, str]]:
     """Properties of each test case, by requirement."""
-    cases = {}
-    for case in ElementTree.parse(file).iter("testcase"):
-        pairs = [(each.get("name", ""), each.get("value", "")) for each in case.iter("property")]
-        for name, value in pairs:
-            if name == "requirement":
-                cases[value] = dict(pairs)
-    return cases
+    every = junit.cases(file).values()
+    return {id: {name: values[0] for name, values in each.items()} for each in every for id in each["requirement"]}
 
 
 def _allure(folder: Path) -> dict[str, str]:
