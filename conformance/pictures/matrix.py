@@ -8,7 +8,7 @@ from typing import Any
 from conformance.pictures.names import End, key, labels, way
 from conformance.pictures.svg import LINE, box, element, picture, width_of, words
 
-CELL, HEIGHT, GAP, EDGE = 30.0, 24.0, 36.0, 8.0
+CELL, HEIGHT, GAP, EDGE = 26.0, 24.0, 22.0, 8.0
 _SIDES = ("expected", "observed")
 _SHOWN = 4
 
@@ -58,7 +58,7 @@ class _Grid:
         self._names = labels([*self._clients.values(), *self._servers.values()])
         self._rows = {at: self._row_label(end) for at, end in self._clients.items()}
         longest = max((width_of(self._names[at]) for at in self._servers), default=0)
-        self._turned = longest > CELL
+        self._turned = longest > CELL - 4
         self._left = EDGE + max((width_of(label) for label in self._rows.values()), default=0) + 8
         self._top = LINE + 8 + (longest if self._turned else LINE) + 4
         self._side = max(CELL * len(self._servers), width_of(_SIDES[0]))
