@@ -23,6 +23,7 @@ from conformance.catalog.loader import catalog
 from conformance.naming import unknown
 from conformance.prove import judging
 from conformance.prove.faults import FaultsFailed, LabFaults
+from conformance.prove.following import Talking, followed
 from conformance.prove.matrix import Entry, Matrix
 from conformance.prove.places import Place, prove_all, run
 from conformance.prove.plan import Part, Proof, of_part, part, proofs
@@ -46,15 +47,16 @@ class Problem(Exception):
 def prove(arguments: Sequence[str]) -> int:
     """Run the command with its options; gives its exit status."""
     # A log has no width of its own.
-    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
+    console = Talking(width=None if sys.stdout.isatty() else LOG_WIDTH)
     options = _parser().parse_args(list(arguments))
     matrix = Matrix(part=str(options.part) if options.part else None)
     try:
         planned = _plan(options, matrix)
         with _sigterm_interrupts(), ExitStack() as labs:
             places = [_place(name, options, labs, console) for name in _lab_names(options)]
-            _prove_all(planned, places, matrix, console)
-            _prove_sound(planned, places[0], matrix, console)
+            with followed(console, _results(options)):
+                _prove_all(planned, places, matrix, console)
+                _prove_sound(planned, places[0], matrix, console)
     except KeyboardInterrupt:
         matrix.interrupted = True
     except (Problem, FaultsFailed, ProviderFailed) as problem:
@@ -165,8 +167,14 @@ def _lab_names(options: argparse.Namespace) -> list[str]:
 def _place(name: str, options: argparse.Namespace, labs: ExitStack, console: Console) -> Place:
     """A lab that is up until ``labs`` closes, and taken down then unless it was up before; raises ProviderFailed."""
     ours = labs.enter_context(_up(Lab(name), name, console))
-    results = options.out.absolute() / "proofs"
-    return Place(LabFaults(name), Runner(name, results, options.workers, tuple(options.run_option), disposable=ours))
+    return Place(
+        LabFaults(name), Runner(name, _results(options), options.workers, tuple(options.run_option), disposable=ours)
+    )
+
+
+def _results(options: argparse.Namespace) -> Path:
+    folder: Path = options.out.absolute() / "proofs"
+    return folder
 
 
 @contextmanager
@@ -176,7 +184,7 @@ def _up(lab: Lab, name: str, console: Console) -> Iterator[bool]:
     try:
         if ours:
             _say(console, f"bringing lab {name} up")
-            lab.up()
+            lab.up(tell=lambda line: _say(console, f"    {line}"))
         yield ours
     finally:
         problem = lab.down() if ours else None
