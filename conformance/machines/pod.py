@@ -8,11 +8,9 @@ from typing import Literal
 from conformance.evidence import step
 from conformance.kube.api import Api, Object, Selection
 from conformance.kube.describe import condition, is_true
-from conformance.kube.execute import execute
 from conformance.kube.resources import EVENTS, PODS
 from conformance.kube.waits import Deadline, TimedOut, follow, stays, wait_for_event, wait_gone, wait_until
 from conformance.machines.guest import Guest
-from conformance.machines.parse import ping as parse
 from conformance.machines.pod_networks import PodNetwork, default_interface, default_network, primary_network
 from conformance.machines.pod_shell import PodShell
 from conformance.machines.trouble import wait_unless
@@ -22,7 +20,6 @@ from conformance.verdicts import Blocked
 STARTED = "Started"
 NO_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName"})
 PING_COUNT = 3
-PING_DEADLINE = 10
 
 
 class Pod:
@@ -161,17 +158,23 @@ class Pod:
             return str(wait_for_event(self.api, self.name, self.namespace, reason)["message"])
 
     def must_reach(self, other: Pod) -> None:
-        """Ping ``other`` on the primary network; ``AssertionError`` names both ends when a reply is missing."""
+        """Ping ``other`` on the primary network until all requests are answered; ``AssertionError`` names both ends.
+
+        A pod runs as soon as its own node has its port: the nodes of others follow a little later.
+        """
         target = other.primary_network
         assert target is not None, f"pod {other} has no primary network to be reached on"
+        deadline = Deadline(self.api.timeouts["reach"])
         with step(f"ping {self} -> {other} ({target.address})"):
-            command = ["ping", "-c", str(PING_COUNT), "-w", str(PING_DEADLINE), target.address]
-            output = execute(self.api, self.namespace, self.name, command)
-        result = parse.parse_ping(output.stdout)
-        assert result.received == result.sent > 0, (
-            f"icmp pod {self} ({self.node}) -> pod {other} ({target.address}, {other.node}): "
-            f"{result.received} of {result.sent} replies; {output.stderr.strip() or output.stdout.strip()}"
-        )
+            while True:
+                result = self.guest.ping(target.address, count=PING_COUNT)
+                if result.all_answered:
+                    return
+                if deadline.passed:
+                    raise AssertionError(
+                        f"icmp pod {self} ({self.node}) -> pod {other} ({target.address}, {other.node}): "
+                        f"{result} within {deadline.seconds:g} s"
+                    )
 
     def delete(self) -> None:
         """Delete it and wait until it is gone."""
