@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,6 +148,8 @@ class TestSide:
         if verdict is not None and progress.verdict not in ALARMING:
             progress.verdict, progress.reason = verdict, reason
         _redact(report)
+        if call.when == "call" or error is not None:
+            self._allure.describe(_scenario(item))
         if report.when == "teardown":
             # JUnit writes the properties of the last phase.
             report.user_properties += [("verdict", (progress.verdict or Verdict.PASSED).value)]
@@ -169,7 +171,7 @@ class TestSide:
         attach(f"traceback of {report.when}", report.longreprtext, TEXT)
         if first:
             cluster, progress = self._run.cluster, item.stash[_PROGRESS]
-            namespaces = SNAPSHOTS.namespaces_of([item.nodeid, *_fixtures_of(item)])
+            namespaces = SNAPSHOTS.namespaces_of(_makers_of(item))
             span = time.monotonic() - progress.began
             SNAPSHOTS.take(connect(cluster.kubeconfig, cluster.context), namespaces, span)
 
@@ -191,6 +193,20 @@ class TestSide:
         progress.figures, progress.files = len(folder.figures), len(folder.files)
         progress.notes, progress.exhibits = len(folder.notes), len(folder.exhibits)
         return phase
+
+
+def _scenario(item: pytest.Item) -> dict[str, str]:
+    """What a test runs on: the fixtures that made its namespaces, their topology, and where their VMs are now."""
+    facts = SNAPSHOTS.facts_of(SNAPSHOTS.namespaces_of(_makers_of(item)))
+    described = {what: ", ".join(values) for what, values in facts.items()}
+    used = [name for name, place in _fixtures_of(item) if SNAPSHOTS.namespaces_of([(name, place)])]
+    scenario = ", ".join(dict.fromkeys(used))
+    return ({"scenario": scenario} if scenario else {}) | described
+
+
+def _makers_of(item: pytest.Item) -> list[Hashable]:
+    """The test itself, and the fixtures that it may use."""
+    return [item.nodeid, *_fixtures_of(item)]
 
 
 def _fixtures_of(item: pytest.Item) -> Iterator[tuple[str, str]]:

@@ -45,6 +45,7 @@ class Snapshots:
     _namespaces: dict[str, set[Hashable]] = field(default_factory=dict)
     _sources: dict[str, _Text] = field(default_factory=dict)
     _making: list[Hashable] = field(default_factory=list)
+    _facts: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add_namespace(self, name: str) -> None:
         """Take this namespace into snapshots, from its creation on."""
@@ -53,6 +54,11 @@ class Snapshots:
     def drop_namespace(self, name: str) -> None:
         """Leave it out again, once it is deleted."""
         self._namespaces.pop(name, None)
+        self._facts.pop(name, None)
+
+    def describe(self, namespace: str, what: str, value: str) -> None:
+        """Say what a namespace is like, such as its ``topology``, or where ``vm-a`` runs."""
+        self._facts.setdefault(namespace, {})[what] = value
 
     def add_source(self, name: str, read: Source, namespace: str | None = None) -> None:
         """Take a text into snapshots, those of ``namespace`` if one is given; another thread calls ``read``."""
@@ -74,6 +80,14 @@ class Snapshots:
     def namespaces_of(self, makers: Collection[Hashable]) -> list[str]:
         """The namespaces that one of these made, in the order of their making."""
         return [name for name, by in self._namespaces.items() if by.intersection(makers)]
+
+    def facts_of(self, namespaces: Collection[str]) -> dict[str, list[str]]:
+        """What was said of these namespaces; each value once."""
+        facts: dict[str, dict[str, None]] = {}
+        for name in namespaces:
+            for what, value in self._facts.get(name, {}).items():
+                facts.setdefault(what, {})[value] = None
+        return {what: list(values) for what, values in facts.items()}
 
     def take(self, api: Api | None, namespaces: Collection[str], span: float, seconds: float = SECONDS) -> None:
         """Attach what there is of these namespaces to the test that runs now; logs from ``span`` seconds ago on."""

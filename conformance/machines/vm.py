@@ -168,7 +168,8 @@ class VirtualMachine:
     def wait_running(self) -> None:
         """Until its VMI is Running and Ready; raises ``TimedOut`` or ``BootFailed``."""
         with step(f"wait until VM {self} runs"):
-            boot.wait_running(self.api, self.namespace, self.name)
+            vmi = boot.wait_running(self.api, self.namespace, self.name)
+        self._runs_on(str(vmi["status"].get("nodeName", "")))
 
     def wait_ready(self) -> None:
         """Until it runs, reports an address, and has answered a login on its console.
@@ -249,6 +250,7 @@ class VirtualMachine:
             # It led to the source. Closed here, no command can be on its way when it breaks.
             self._leave_console()
             self.api.delete(MIGRATIONS, name, self.namespace)
+            self._runs_on(moved.target)
             return moved
 
     def fail_to_migrate(self) -> str:
@@ -296,6 +298,9 @@ class VirtualMachine:
         return stream(self, server, port, measured_on)
 
     # -- inner
+
+    def _runs_on(self, node: str) -> None:
+        SNAPSHOTS.describe(self.namespace, f"node of {self.name}", node)
 
     def _exists(self) -> bool:
         return self.api.find(VMIS, self.name, self.namespace) is not None

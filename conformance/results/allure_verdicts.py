@@ -7,12 +7,12 @@ is, and a worker that died would leave no result at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from hashlib import md5
 from typing import Any
 
 import allure_commons
-from allure_commons.model2 import Label, Status, StatusDetails
+from allure_commons.model2 import Label, Parameter, Status, StatusDetails
 
 from conformance.verdicts import Verdict
 
@@ -35,10 +35,15 @@ class AllureVerdicts:
     def __init__(self) -> None:
         self._nodeid = ""
         self._judged: tuple[Verdict, str] | None = None
+        self._parameters: dict[str, str] = {}
 
     def begin(self, nodeid: str) -> None:
         """Take the results that follow for those of this test."""
-        self._nodeid, self._judged = nodeid, None
+        self._nodeid, self._judged, self._parameters = nodeid, None, {}
+
+    def describe(self, parameters: Mapping[str, str]) -> None:
+        """Say on what the test runs: shown with its parameters, and no part of what it is."""
+        self._parameters |= parameters
 
     def judge(self, verdict: Verdict, reason: str) -> None:
         """Say what the run makes of the test, once it has ended."""
@@ -57,6 +62,7 @@ class AllureVerdicts:
             result.historyId = history_id(self._nodeid)
         for parameter in result.parameters:
             parameter.value = _ADDRESS.sub("", str(parameter.value))
+        result.parameters += [Parameter(name, value, excluded=True) for name, value in self._parameters.items()]
         yield
 
 

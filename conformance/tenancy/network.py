@@ -81,6 +81,11 @@ class Network:
         )
 
     @property
+    def topology(self) -> str:
+        """How it lays out its subnets: ``Layer2`` or ``Layer3``."""
+        return "Layer3" if self.host_subnet else "Layer2"
+
+    @property
     def subnets(self) -> tuple[Subnet, ...]:
         """Its subnets, one a family."""
         return (self.subnet, self.ipv6_subnet) if self.ipv6_subnet else (self.subnet,)

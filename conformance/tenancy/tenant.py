@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 
 from conformance.evidence import YAML, attach, step
+from conformance.evidence.snapshot import SNAPSHOTS
 from conformance.kube import machine_manifests, manifests, policy_manifests
 from conformance.kube.api import Object
 from conformance.kube.machine_manifests import Nic
@@ -235,4 +236,5 @@ class Tenant:
     def _adopt(self, network: Network) -> Network:
         if self._network is None:
             self._network = network
+            SNAPSHOTS.describe(self.namespace, "topology", network.topology)
         return network

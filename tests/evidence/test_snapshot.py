@@ -61,6 +61,19 @@ def test_a_test_sees_the_namespaces_of_its_own_fixtures() -> None:
     assert snapshots.namespaces_of(["pair", "inner"]) == ["a"]
 
 
+def test_facts_are_those_of_the_namespaces_that_are_asked_for() -> None:
+    snapshots = Snapshots()
+    for name in ("a", "b"):
+        snapshots.add_namespace(name)
+        snapshots.describe(name, "topology", "Layer2")
+    snapshots.describe("a", "node of vm-a", "worker-1")
+    snapshots.describe("a", "node of vm-a", "worker-2")
+    assert snapshots.facts_of(["a", "b"]) == {"topology": ["Layer2"], "node of vm-a": ["worker-2"]}
+    assert snapshots.facts_of(["b"]) == {"topology": ["Layer2"]}
+    snapshots.drop_namespace("a")
+    assert snapshots.facts_of(["a"]) == {}
+
+
 def test_texts_of_other_namespaces_are_left_out(folder: TestFolder) -> None:
     snapshots = Snapshots()
     snapshots.add_source("console of a/vm", lambda: "mine", "a")

@@ -23,11 +23,22 @@ from tests.plugin.conftest import Result, Suites
 from tests.plugin.test_verdicts import EVERY_VERDICT, EXPECTED
 
 INFRASTRUCTURE = """
+from conformance.evidence.snapshot import SNAPSHOTS
+from conformance.plugin import run_context
 from conformance.kube.errors import Call, Unreachable
 
 @verifies("policy/default-deny")
 def test_api_goes_away():
     raise Unreachable(Call("get", None, path="/version"), "https://api", "connection refused")
+
+@pytest.fixture(scope="module")
+def pair(request):
+    SNAPSHOTS.add_namespace(f"udn-{run_context(request.config).run_id}-0-pair")
+    SNAPSHOTS.describe(f"udn-{run_context(request.config).run_id}-0-pair", "topology", "Layer2")
+
+@verifies("policy/survives-migration")
+def test_of_a_scenario(pair):
+    pass
 
 @pytest.mark.parametrize("action", [len, lambda: None], ids=["len", "lambda"])
 @verifies("udn-api/immutable")
@@ -98,6 +109,10 @@ def test_results_carry_verdicts_labels_links_and_histories(run: Result, suites: 
         category = "Infrastructure" if id in API_GONE else CATEGORY_OF.get(verdict, "")
         assert (_category(found) or "").partition(":")[0] == category
     assert str(_category(results["policy/default-deny"])).startswith("Infrastructure")
+
+    told = results["policy/survives-migration"]["parameters"]
+    assert {each["name"]: each["value"] for each in told} == {"scenario": "pair", "topology": "Layer2"}
+    assert all(each["excluded"] for each in told)
 
     again = suites.run("--run-id", "another")
     histories = Counter(each["historyId"] for each in first)
