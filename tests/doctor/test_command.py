@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,26 @@ def test_every_call_forbidden_but_the_first(doctor: Doctor, cluster: Cluster, mo
     assert len(err.strip().splitlines()) == 1
     assert "could not be found out: " in out
     assert "403 Forbidden" in out
+
+
+def test_an_api_that_hangs_is_told_call_by_call(doctor: Doctor, cluster: Cluster) -> None:  # noqa: F811
+    over = threading.Event()
+
+    class Hanging(dict[str, Any]):
+        def get(self, path: str, default: Any = None) -> Any:
+            if path not in ("/version", "/api/v1/namespaces"):
+                over.wait()
+            return whole_cluster().get(path)
+
+    cluster.answers = Hanging()
+    try:
+        status, out, err = doctor("--timeout", "api-request=0.3", "--timeout", "api-retry=0.3")
+    finally:
+        over.set()
+    assert status == 10
+    assert len(err.strip().splitlines()) == 1
+    assert "could not be found out: list Node: no answer from" in out
+    assert "Traceback" not in out + err
 
 
 @pytest.mark.parametrize(
