@@ -34,8 +34,9 @@ class Estimate:
 
     def __str__(self) -> str:
         assumed = _assumed()
+        duration = f"about {round(self.seconds / 60)} min" if self.seconds >= 60 else "less than a minute"
         return (
-            f"about {round(self.seconds / 60)} min with one worker: {self.tests} tests of {assumed['test']} s, "
+            f"{duration} with one worker: {self.tests} tests of {assumed['test']} s, "
             f"{self.boots} VM boots of {assumed['boot']} s, {self.migrations} live migrations of "
             f"{assumed['migration']} s, as on a real cluster; the lab is faster, and -n N divides it"
         )

@@ -48,7 +48,7 @@ class Board:
         return not self._running
 
     def line(self, now: float) -> str:
-        """``[12/74] test_moves 41s: migrate ns/vm 12s · test_other 3s``, the longest-running test first."""
+        """``[12/74] test_moves 41s, for 12s: migrate ns/vm · test_other 3s``, the longest-running test first."""
         total = max(len(self._expected), 1)
         width = len(str(total))
         running = sorted(self._running.items(), key=lambda each: each[1].began)
@@ -57,7 +57,7 @@ class Board:
 
 def _told(test: str, running: Running, now: float) -> str:
     name = f"{test.rpartition('::')[2]} {_seconds(now - running.began)}"
-    return f"{name}: {running.step} {_seconds(now - running.step_began)}" if running.step else name
+    return f"{name}, for {_seconds(now - running.step_began)}: {running.step}" if running.step else name
 
 
 def _seconds(value: float) -> str:

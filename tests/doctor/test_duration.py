@@ -45,6 +45,7 @@ def test_what_was_not_recorded_counts_as_the_mean() -> None:
     found = estimate([suite_test("test_new"), suite_test("test_newer")])
     assert (found.boots, found.migrations) == (2, 1)
     assert estimate([]).seconds == 0
+    assert str(estimate([])).startswith("less than a minute with one worker: 0 tests")
 
 
 def test_what_is_recorded_is_there_and_most_of_what_is_there_is_recorded() -> None:

@@ -23,7 +23,7 @@ def test_the_longest_running_test_comes_first_with_what_it_is_at() -> None:
     board.begin("a.py::test_one", 2.0)
     board.step("a.py::test_one", "migrate ns/vm", 30.0)
     board.step("a.py::test_unknown", "nothing", 30.0)
-    assert board.line(43.4) == "[0/3] test_one 41s: migrate ns/vm 13s · test_two 33s"
+    assert board.line(43.4) == "[0/3] test_one 41s, for 13s: migrate ns/vm · test_two 33s"
     board.step("a.py::test_one", "", 50.0)
     board.end("a.py::test_two")
     assert board.line(60.0) == "[1/3] test_one 58s"
