@@ -9,7 +9,7 @@ import yaml
 
 from conformance.catalog.loader import HERE, CatalogError, catalog, load
 from conformance.catalog.model import Kind, Level
-from conformance.features.detectors import DETECTORS
+from conformance.features.detect import DETECTORS
 from conformance.features.vocabulary import feature_names, vocabulary
 
 GOOD = """\
