@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -72,6 +72,7 @@ def verify(arguments: Sequence[str], run_suites: Callable[[list[str]], int]) -> 
     values, _ = parser("verify", about, VERIFY).parse_known_args(arguments)
     place = connect(values)
     baseline = Store(place.cluster.api).only(values.name)
+    _tell(_versions(baseline.versions, place.versions))
     status = run_suites(["--profile", PROFILE, "--baseline", baseline.name, *_without_name(arguments)])
     doubtful = [] if status else not_verified(place.run.out / REPORT)
     for line in doubtful:
@@ -83,6 +84,13 @@ def verify(arguments: Sequence[str], run_suites: Callable[[list[str]], int]) -> 
         _tell(line)
     _tell(f"removed {baseline}")
     return 0
+
+
+def _versions(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What the upgrade changed of versions, in one line."""
+    names = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
+    changed = [f"{name} {then.get(name, 'none')} -> {now.get(name, 'none')}" for name in names]
+    return "; ".join(changed) or "no version is another than when the baseline was made: has the cluster been upgraded?"
 
 
 def not_verified(report: Path) -> list[str]:

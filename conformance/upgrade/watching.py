@@ -24,7 +24,10 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Sight:
-    """What is seen of one side: ``lost`` tells of records that are gone, ``blind`` why the last look failed."""
+    """What is seen of one side: ``lost`` tells of records that are gone, ``blind`` why the last look failed.
+
+    ``told`` is how many silences were told, ``waits`` that one was which is not over.
+    """
 
     side: Side
     seen: datetime | None = None
@@ -32,6 +35,7 @@ class Sight:
     blind_since: datetime | None = None
     lost: list[str] = field(default_factory=list)
     told: int = 0
+    waits: bool = False
 
 
 class Watch:
@@ -95,12 +99,20 @@ class Watch:
             seconds = (datetime.now(UTC) - sight.blind_since).total_seconds()
             self._tell(f"{sight.side}: seen again after {seconds:.0f} s; nothing is lost: the guest wrote it down")
         sight.seen, sight.blind, sight.blind_since = datetime.now(UTC), "", None
+        self._tell_ongoing(sight)
         over = [silence for silence in sight.side.record.silences if silence.seconds > self.limit]
         for silence in over[sight.told :]:
             clock = sight.side.clock
             when = f" from {clock.when(silence.begin):%H:%M:%S} UTC" if clock else ""
             self._tell(f"{sight.side}: nothing arrived from {sight.side.peer} for {silence.seconds:.2f} s{when}")
         sight.told = len(over)
+
+    def _tell_ongoing(self, sight: Sight) -> None:
+        """Tell once of a silence that is too long already and not over."""
+        waits = any(silence.ongoing for silence in sight.side.record.above(self.limit))
+        if waits and not sight.waits:
+            self._tell(f"{sight.side}: nothing arrives from {sight.side.peer} for more than {self.limit:g} s now")
+        sight.waits = waits
 
     def _be_blind(self, sight: Sight, error: Exception) -> None:
         if sight.blind_since is None:

@@ -83,6 +83,14 @@ def test_a_silence_while_nobody_could_look_is_found_afterwards(watched: Watched,
     assert silence["from"].endswith("+00:00")
 
 
+def test_a_silence_that_goes_on_is_told_once(watched: Watched, server) -> None:
+    with watched, server.rules("input", "tcp dport 5301 drop"):
+        until(lambda: any("for more than 1 s now" in line for line in watched.told))
+        looks = watched.watch.sights[0].seen
+        until(lambda: watched.watch.sights[0].seen > looks)
+        assert sum(line.startswith("apart at vm-b") and "for more than" in line for line in watched.told) == 1
+
+
 def test_who_cannot_look_at_the_end_does_not_say_that_all_is_well(watched: Watched) -> None:
     with watched:
         watched.blind(True)
