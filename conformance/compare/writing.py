@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from conformance.compare.changes import Change, Trend
@@ -25,7 +24,7 @@ def show(console: Console, made: Comparison) -> None:
         found = made.of(trend)
         if found:
             console.print(Text(f"\n{trend} ({len(found)})", style="bold"))
-            console.print(_table(found, trend))
+            _show_changes(console, found, trend)
     if made.movements:
         console.print(Text("\nfigures: median (samples)", style="bold"))
     for movement in made.movements:
@@ -58,16 +57,14 @@ def _lines(made: Comparison) -> Iterator[str]:
     yield from (f"- {_plain(str(movement))}" for movement in made.movements)
 
 
-def _table(found: list[Change], trend: Trend) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
+def _show_changes(console: Console, found: list[Change], trend: Trend) -> None:
+    width = max(len(change.id) for change in found)
     for change in found:
         style = "red" if change.regression else "green" if trend in _GOOD else ""
-        verdicts = Text(f"{change.before} -> {change.after}", style=style)
-        table.add_row(Text(change.id), verdicts, Text(change.reason))
-    return table
+        line = Text.assemble(f"  {change.id:<{width}}  ", (f"{change.before} -> {change.after}", style))
+        console.print(line, soft_wrap=True)
+        if change.reason:
+            console.print(Text(f"      {change.reason}"), soft_wrap=True)
 
 
 def _head(made: Comparison) -> str:

@@ -54,14 +54,15 @@ def _looked_at(side: Side) -> str:
 
 def _keep(looked_at: Sequence[Side]) -> None:
     text = []
-    by_session: dict[str, float] = {}
+    by_place: dict[str, float] = {}
     for side in looked_at:
         longest = side.record.longest
         # Shorter ones are not written down: none is told as the least that would have been.
         seconds = longest.seconds if longest else LEAST_SILENCE
-        by_session[str(side.session)] = max(seconds, by_session.get(str(side.session), 0.0))
+        where = side.session.where
+        by_place[where] = max(seconds, by_place.get(where, 0.0))
         text.append(f"{side}: {side.record.count} lines from {side.peer}, silences {side.record.all_silences}")
         text += [f"  {fault}" for fault in side.record.faults]
-    for name, seconds in by_session.items():
-        figure(f"longest silence of {name.rpartition('(')[2].rstrip(')')}", seconds, "s")
+    for where, seconds in by_place.items():
+        figure(f"longest silence in an upgrade, {where}", seconds, "s")
     attach("sessions during the upgrade", "\n".join(text))
