@@ -56,10 +56,10 @@ class Lab:
     def up(self, tell: Callable[[str], object] = lambda line: None) -> Provided:
         """Bring the lab up unless it is; raises ProviderFailed, or UsageProblem for a name that cannot be.
 
-        ``tell`` gets a line for each step of it.
+        ``tell`` gets a line for each step of it, where it was not up.
         """
         self.ours = not self.running()
-        answer = _call(["up", *self._name, "--json"], tell=tell)
+        answer = _call(["up", *self._name, "--json"], tell=tell if self.ours else lambda line: None)
         if answer.returncode != 0:
             raise ProviderFailed(f"the lab does not come up: {_said(answer)}")
         return _provided(answer.stdout, self.ours)
