@@ -69,6 +69,15 @@ def test_a_whole_cluster(doctor: Doctor, cluster: Cluster) -> None:  # noqa: F81
     assert set(cluster.posted) == {ACCESS_REVIEWS}, "something was created in the cluster"
 
 
+def test_rights_that_the_user_lacks_are_named(doctor: Doctor, cluster: Cluster) -> None:  # noqa: F811
+    cluster.rights = lambda asked: (asked["resource"], asked["verb"]) != ("pods", "create")
+    status, out, _ = doctor()
+    assert status == 0, "what lacks a right may be what is not asked for"
+    rights = next(line for line in out.splitlines() if line.startswith("  rights"))
+    assert " LOOK the user lacks 3 of " in rights
+    assert rights.endswith(": create pods; create pods/exec; create pods/portforward")
+
+
 def test_every_requirement_once_and_why_not(doctor: Doctor) -> None:
     _, out, _ = doctor("--json")
     found = json.loads(out)
