@@ -42,17 +42,16 @@ def save(run: Run, catalog: Catalog, folder: Path) -> None:
 
 
 def save_configuration(out: Path, results: Path) -> None:
-    """How Allure 3 draws the report when it is called in ``out``: one page, our tree, our categories; raises OSError.
+    """How Allure 3 draws the report when it is called in ``out``: our tree, our categories; raises OSError.
 
     Allure 3 takes categories from here; ``categories.json`` is Allure 2's, and Jenkins'.
     """
-    page = {"singleFile": True, "groupBy": ["epic", "feature", "story"]}
     configuration = {
         "name": "udn-conformance",
         "resultsDir": os.path.relpath(results, out),
         "output": "allure-report",
         "historyPath": "allure-history.jsonl",
-        "plugins": {"awesome": {"options": page}},
+        "plugins": {"awesome": {"options": {"groupBy": ["epic", "feature", "story"]}}},
         "categories": categories(),
     }
     write(out / CONFIGURATION, json.dumps(configuration, indent=2) + "\n")
