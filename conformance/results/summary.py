@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from conformance.catalog.model import Catalog
 from conformance.evidence.redaction import REDACTOR
 from conformance.results.requirements import Judged, statistics
-from conformance.results.run import STATEMENTS, Run
+from conformance.results.run import Run
 from conformance.results.terminal import rerun
 from conformance.verdicts import ALARMING, Verdict
 
@@ -30,8 +30,8 @@ def _lines(catalog: Catalog, run: Run, judged: Sequence[Judged]) -> Iterator[str
         return
     if run.ending.interrupted:
         yield "**The run was interrupted.**\n"
-    if run.environment.kind in STATEMENTS:
-        yield f"{STATEMENTS[run.environment.kind]}\n"
+    if run.environment.statement:
+        yield f"{_text(run.environment.statement)}\n"
     yield from _table(catalog, judged)
     alarming = [each for each in judged if each.verdict in ALARMING]
     if alarming:
