@@ -135,7 +135,7 @@ def test_the_real_allure_draws_the_report(run: Result) -> None:
 
     results = _results(run)
     counts = Counter(each["status"] for each in results)
-    assert json.loads((data / "statistic.json").read_text()) == {"total": len(results), **counts}
+    assert {"total": len(results), **counts}.items() <= json.loads((data / "statistic.json").read_text()).items()
     tree = json.loads((data / "tree.json").read_text())
     epics = {tree["groupsById"][id]["name"] for id in tree["root"]["groups"]}
     assert epics == {epic for each in results for epic in _values(each, "epic")}
