@@ -9,12 +9,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from conformance.catalog.loader import catalog
+from conformance.compare import read
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -148,11 +152,10 @@ class Result:
     stderr: str
     out: Path
 
-    @property
+    @cached_property
     def report(self) -> dict[str, Any]:
-        """report.json."""
-        loaded: dict[str, Any] = json.loads((self.out / "report.json").read_text())
-        return loaded
+        """report.json, which follows its schema and agrees with itself."""
+        return dict(read(self.out / "report.json", catalog()).document)
 
     def requirement(self, id: str) -> dict[str, Any]:
         """One requirement of report.json."""
