@@ -72,10 +72,10 @@ def verify(arguments: Sequence[str], run_suites: Callable[[list[str]], int]) -> 
     values, _ = parser("verify", about, VERIFY).parse_known_args(arguments)
     place = connect(values)
     baseline = Store(place.cluster.api).only(values.name)
-    _tell(_versions(baseline.versions, place.versions))
+    report = place.run.out / REPORT
     status = run_suites(["--profile", PROFILE, "--baseline", baseline.name, *_without_name(arguments)])
-    doubtful = [] if status else not_verified(place.run.out / REPORT)
-    for line in doubtful:
+    doubtful = [] if status else not_verified(report)
+    for line in (*changed_versions(baseline.versions, report), *doubtful):
         _tell(line)
     if status or doubtful or "--keep" in arguments:
         _tell(f"{baseline} is kept; remove it: udn-conformance clean --run-id {run_id(baseline.name)}")
@@ -86,11 +86,16 @@ def verify(arguments: Sequence[str], run_suites: Callable[[list[str]], int]) -> 
     return 0
 
 
-def _versions(then: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What the upgrade changed of versions, in one line."""
-    names = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
-    changed = [f"{name} {then.get(name, 'none')} -> {now.get(name, 'none')}" for name in names]
-    return "; ".join(changed) or "no version is another than when the baseline was made: has the cluster been upgraded?"
+def changed_versions(then: Mapping[str, str], report: Path) -> list[str]:
+    """A line for each version that is not what it was; nothing of a report that cannot be read."""
+    try:
+        now = json.loads(report.read_text(encoding="utf-8"))["versions"]
+    except (OSError, ValueError, KeyError):
+        return []
+    changed = [
+        f"{name} was {then[name]}, is {now.get(name, 'not told')}" for name in then if now.get(name) != then[name]
+    ]
+    return changed or ["no version is another than when the baseline was made: has the cluster been upgraded?"]
 
 
 def not_verified(report: Path) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from conformance.cleaning import leftovers, remove
+from conformance.features.detect import detect
+from conformance.features.versions import versions
 from conformance.kube.api import Api
 from conformance.kube.errors import AlreadyExists
 from conformance.kube.waits import TimedOut
@@ -51,11 +53,12 @@ def refusing() -> Iterator[None]:
 @refusing()
 def make(name: str, place: Place, tell: Tell) -> Baseline:
     """Prepare a baseline of a name that is free; nothing stays of one that cannot be finished. Raises Refusal."""
-    missing = place.run.features.missing(NEEDS)
-    if missing is not None:
-        raise PreflightFailed(f"the cluster has no {missing.name}: {missing.evidence}")
     api, store = place.cluster.api, Store(place.cluster.api)
     _make_room(name, store, api, tell)
+    features = detect(place.sight)
+    missing = features.missing(NEEDS)
+    if missing is not None:
+        raise PreflightFailed(f"the cluster has no {missing.name}: {missing.evidence}")
     guest = place.run.guest
     images = Images(guest.image, guest.pod_image, guest.interface_binding)
     try:
@@ -64,7 +67,8 @@ def make(name: str, place: Place, tell: Tell) -> Baseline:
     except AlreadyExists as error:
         raise Refusal(f"baseline {name} is being prepared by somebody else", USAGE) from error
     try:
-        baseline = Preparation(name, place.cluster.access, images, place.run.features, tell).make(place.versions)
+        made = Preparation(name, place.cluster.access, images, features, tell)
+        baseline = made.make(versions(place.sight, features))
         store.save(baseline)
     except BaseException:
         tell("removing what was made")

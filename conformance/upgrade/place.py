@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,8 +11,7 @@ from conformance import options
 from conformance.cluster import Cluster
 from conformance.context import RunContext, Shared, build, new_password
 from conformance.evidence.redaction import REDACTOR
-from conformance.features.detect import detect
-from conformance.features.versions import versions
+from conformance.features.sight import Sight
 from conformance.options import OPTIONS, UsageProblem
 from conformance.preflight import PreflightFailed, enter_as_asked
 from conformance.provider import Lab, adopt
@@ -58,11 +56,11 @@ def parser(command: str, about: str, codes: str) -> Parser:
 
 @dataclass(frozen=True)
 class Place:
-    """A cluster that answers, what it offers, and how its guests are reached."""
+    """A cluster that answers, how its guests are reached, and who can look at what it offers."""
 
     run: RunContext
     cluster: Cluster
-    versions: Mapping[str, str]
+    sight: Sight
 
 
 def connect(values: argparse.Namespace) -> Place:
@@ -79,9 +77,8 @@ def place_of(values: argparse.Namespace, name: str, environment: str, base: Path
     shared = Shared(run_id(name), environment, new_password())
     REDACTOR.register(shared.password)
     sight = enter_as_asked(values, base)
-    features = detect(sight).with_overrides(options.overrides(values))
-    run = build(values, replace(shared, features=features), base)
-    return Place(run, Cluster.connect(run), versions(sight, features))
+    run = build(values, shared, base)
+    return Place(run, Cluster.connect(run), sight)
 
 
 def _lab(values: argparse.Namespace) -> str:

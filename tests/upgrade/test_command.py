@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance import cli
-from conformance.upgrade.command import not_verified
+from conformance.upgrade.command import changed_versions, not_verified
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,14 @@ def test_each_has_help_with_its_exit_status(what: str, monkeypatch: pytest.Monke
         cli.main()
     assert not ended.value.code
     assert "Exit status: " in capsys.readouterr().out
+
+
+def test_versions_that_an_upgrade_changed_are_told(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    assert changed_versions({"kubernetes": "v1.33.0"}, report) == []
+    report.write_text(json.dumps({"versions": {"kubernetes": "v1.34.0", "pytest": "9"}}))
+    assert changed_versions({"kubernetes": "v1.33.0"}, report) == ["kubernetes was v1.33.0, is v1.34.0"]
+    assert "has the cluster been upgraded?" in changed_versions({"kubernetes": "v1.34.0"}, report)[0]
 
 
 def test_a_report_that_does_not_say_passed_of_all_verifies_nothing(tmp_path: Path) -> None:
