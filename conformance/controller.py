@@ -167,17 +167,6 @@ class Controller:
             errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
             self._broken[report.nodeid] = REDACTOR.text((errors or lines or ["unknown"])[-1])
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:
-        """Count a test that killed its worker as done: scheduling by scope would hand it to the next worker."""
-        queue = getattr(sched, "workqueue", {})
-        for scope, unit in list(queue.items()):
-            if crashitem in unit:
-                unit[crashitem] = True
-                if all(unit.values()):
-                    # A worker that is given nothing but done tests would wait for ever.
-                    del queue[scope]
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_report_teststatus(self) -> Generator[None, tuple[str, object, object], tuple[str, object, object]]:
         """Keep pytest's counts, and leave the line of each test to this plugin."""

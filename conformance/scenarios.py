@@ -35,4 +35,31 @@ def _scheduler(config: pytest.Config, log: Any, index: Index) -> LoadScopeSchedu
         def _split_scope(self, nodeid: str) -> str:
             return index.group_of(nodeid) or nodeid
 
+        def remove_node(self, node: Any) -> str | None:
+            """What the worker died of, if it died; the rest of its work goes to others, and that test to nobody.
+
+            xdist would hand on the test that kills workers, and what is done already; a worker that gets nothing but
+            that waits for ever.
+            """
+            workload = self.assigned_work[node]
+            for scope, unit in list(workload.items()):
+                if all(unit.values()):
+                    del workload[scope]
+            died_of = next((nodeid for unit in workload.values() for nodeid, done in unit.items() if not done), None)
+            for scope, unit in list(workload.items()):
+                if died_of in unit:
+                    unit[died_of] = True
+                if all(unit.values()):
+                    del workload[scope]
+            super().remove_node(node)
+            return died_of
+
+        def _reschedule(self, node: Any) -> None:
+            super()._reschedule(node)
+            # A worker begins a test when it knows the next one, or that there is none.
+            while self.workqueue and not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+                self._assign_work_unit(node)
+            if not self.workqueue and not node.shutting_down:
+                node.shutdown()
+
     return Scenarios(config, log)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.plugin.conftest import Suites
 
 WHO = """
@@ -69,3 +71,47 @@ def test_records_tell_when_and_where_tests_ran_and_what_they_showed(suites: Suit
         assert (shown["kind"], shown["title"], shown["paths"][0]["server"]["name"]) == ("matrix", "both", "b")
     (died,) = result.requirement("primary-l2/mtu")["tests"]
     assert (died["verdict"], died["worker"], died["exhibits"]) == ("blocked", "gw0", [])
+
+
+KILLERS = """
+import os
+import pytest
+
+@pytest.mark.xdist_group("trio")
+@verifies("primary-l2/same-node")
+def test_before():
+    pass
+
+@pytest.mark.xdist_group("trio")
+@verifies("primary-l2/mtu")
+def test_that_kills_its_worker():
+    os._exit(3)
+
+@pytest.mark.xdist_group("trio")
+@verifies("primary-l2/overlapping-subnets")
+def test_after():
+    pass
+
+@verifies("primary-l2/tcp-and-udp")
+def test_alone():
+    pass
+
+@verifies("primary-l2/no-nat-between-vms")
+def test_that_kills_as_well():
+    os._exit(3)
+
+@verifies("primary-l2/address-by-dhcp")
+def test_last():
+    pass
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_a_dead_worker_had_left_is_run_by_another(suites: Suites, workers: str) -> None:
+    suites.write("test_killers.py", KILLERS)
+    result = suites.run("-n", workers)
+    found = {each["id"]: each for each in result.report["requirements"]}
+    died, lived = ["mtu", "no-nat-between-vms"], ["same-node", "overlapping-subnets", "tcp-and-udp", "address-by-dhcp"]
+    verdicts = {name: found[f"primary-l2/{name}"]["verdict"] for name in (*died, *lived)}
+    assert verdicts == dict.fromkeys(died, "blocked") | dict.fromkeys(lived, "passed"), result.stdout
+    assert {name: len(found[f"primary-l2/{name}"]["tests"]) for name in verdicts} == dict.fromkeys(verdicts, 1)
