@@ -55,6 +55,8 @@ def _scheduler(config: pytest.Config, log: Any, index: Index) -> LoadScopeSchedu
             return died_of
 
         def _reschedule(self, node: Any) -> None:
+            if node not in self.registered_collections:
+                return  # a new worker: it gets work when it has collected
             super()._reschedule(node)
             # A worker begins a test when it knows the next one, or that there is none.
             while self.workqueue and not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
