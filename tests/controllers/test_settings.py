@@ -11,10 +11,10 @@ def test_what_is_published_is_what_the_lab_does() -> None:
     (container,) = daemons["spec"]["template"]["spec"]["containers"]
     told = {variable["name"]: variable["value"] for variable in container["env"]}
     facts = {
-        "OVN_NET_CIDR": config.CLUSTER_SUBNET,
-        "OVN_SVC_CIDR": config.SERVICE_SUBNET,
         "OVN_MTU": str(config.CLUSTER_MTU),
-        "OVN_V4_JOIN_SUBNET": config.JOIN_SUBNET,
-        "OVN_V4_MASQUERADE_SUBNET": config.MASQUERADE_SUBNET,
+        "OVN_V4_JOIN_SUBNET": config.JOIN_SUBNETS[0],
+        "OVN_V4_MASQUERADE_SUBNET": config.MASQUERADE_SUBNETS[0],
+        "OVN_V6_JOIN_SUBNET": config.JOIN_SUBNETS[1],
+        "OVN_V6_MASQUERADE_SUBNET": config.MASQUERADE_SUBNETS[1],
     }
     assert {name: told[name] for name in facts} == facts
