@@ -22,6 +22,7 @@ class Board:
     _expected: set[str] = field(default_factory=set)
     _done: set[str] = field(default_factory=set)
     _running: dict[str, Running] = field(default_factory=dict)
+    _early: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def expect(self, tests: Iterable[str]) -> None:
         """These tests are to be run; told by each worker anew."""
@@ -29,17 +30,21 @@ class Board:
 
     def begin(self, test: str, at: float) -> None:
         """A test begins."""
-        self._running[test] = Running(at)
+        self._running[test] = Running(at, *self._early.pop(test, ("", 0.0)))
 
     def step(self, test: str, title: str, at: float) -> None:
-        """A test is at a step; an empty title: at none. Of a test that does not run, nothing is kept."""
+        """A test is at a step; an empty title: at none. Of a test that is over, nothing is kept."""
         running = self._running.get(test)
         if running is not None:
             running.step, running.step_began = title, at
+        elif test not in self._done:
+            # Workers tell of steps and of tests by different ways: the step may be known first.
+            self._early[test] = (title, at)
 
     def end(self, test: str) -> None:
         """A test is over."""
         self._running.pop(test, None)
+        self._early.pop(test, None)
         self._done.add(test)
 
     @property

@@ -29,6 +29,19 @@ def test_the_longest_running_test_comes_first_with_what_it_is_at() -> None:
     assert board.line(60.0) == "[1/3] test_one 58s"
 
 
+def test_a_step_may_be_known_before_its_test_and_not_after() -> None:
+    board = Board()
+    board.expect(["a.py::test_one"])
+    board.step("a.py::test_one", "boot ns/vm", 1.0)
+    assert board.idle
+    board.begin("a.py::test_one", 1.0)
+    assert board.line(3.0) == "[0/1] test_one 2s, for 2s: boot ns/vm"
+    board.end("a.py::test_one")
+    board.step("a.py::test_one", "late", 4.0)
+    board.begin("a.py::test_one", 5.0)
+    assert board.line(6.0) == "[1/1] test_one 1s"
+
+
 def test_steps_travel_to_the_listener_innermost_first() -> None:
     listener = Listener()
     teller = Teller(listener.address, "a.py::test_one")

@@ -7,11 +7,13 @@ import pty
 import re
 import subprocess
 from pathlib import Path
+from select import select
 
 import pytest
 
 from tests.plugin.conftest import Suites, cluster, environment, suites  # noqa: F401
 
+LIMIT = 60  # seconds without a character until a run is taken to hang
 WAITS = """
 import os
 from conformance.evidence import step
@@ -41,10 +43,13 @@ def test_what_is_waited_for_is_shown_and_taken_away(suites: Suites, tmp_path: Pa
         env=environment() | {"UDN_TEST_GATE": str(gate), "TERM": "xterm", "COLUMNS": "120"},
     )
     os.close(theirs)
-    printed = read_until(ours, b"test_waits", b"wait until ns/vm runs")
-    with gate.open("w"):
-        printed += read_until(ours)
-    assert run.wait() == 0, printed
+    try:
+        printed = read_until(ours, b"test_waits", b"wait until ns/vm runs")
+        with gate.open("w"):
+            printed += read_until(ours)
+        assert run.wait() == 0, printed
+    finally:
+        run.kill()
     shown = [line.rpartition("\r\x1b[K")[2].rstrip("\r") for line in printed.decode().split("\n")]
     seen = [re.sub(r"\x1b\[\d*m", "", line) for line in shown]
     told = [line for line in seen if " … passed" in line]
@@ -59,6 +64,7 @@ def read_until(descriptor: int, *wanted: bytes) -> bytes:
     """What a terminal shows until all of ``wanted`` was seen; with nothing wanted, until its end."""
     seen = b""
     while not wanted or not all(each in seen for each in wanted):
+        assert select([descriptor], [], [], LIMIT)[0], f"nothing more came after {seen.decode(errors='replace')!r}"
         try:
             more = os.read(descriptor, 65536)
         except OSError:  # the other side is closed
