@@ -7,6 +7,7 @@ suites' source here. With other kinds of ``--dist`` this does nothing.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +54,11 @@ def _scheduler(config: pytest.Config, log: Any, index: Index) -> LoadScopeSchedu
                     del workload[scope]
             super().remove_node(node)
             return died_of
+
+        def _assign_work_unit(self, node: Any) -> None:
+            # A worker may be dead and not known to be yet: its work is handed on as soon as it is.
+            with suppress(OSError):
+                super()._assign_work_unit(node)
 
         def _reschedule(self, node: Any) -> None:
             if node not in self.registered_collections:
