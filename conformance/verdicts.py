@@ -46,6 +46,27 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return min(verdicts, key=_WORST_FIRST.index, default=Verdict.NOT_COVERED)
 
 
+def meant(verdict: Verdict, limitation: bool) -> Verdict:
+    """What a test's verdict means for a requirement, which may be a documented limitation."""
+    if limitation and verdict is Verdict.PASSED:
+        return Verdict.CONFIRMED
+    return Verdict.FAILED if verdict is Verdict.LIFTED and not limitation else verdict
+
+
+def overall(verdicts: Iterable[Verdict]) -> str:
+    """One word for several requirements.
+
+    ``failure``: one at least failed, is lifted or was blocked. ``none``: nothing was found out.
+    ``partial``: what ran is well, but some were left out or have no test. ``success``: all are well or not applicable.
+    """
+    found = set(verdicts)
+    if found & ALARMING:
+        return "failure"
+    if not found & CONCLUSIVE:
+        return "none"
+    return "partial" if found & {Verdict.EXCLUDED, Verdict.NOT_COVERED} else "success"
+
+
 class NotApplicable(Exception):
     """A feature that the requirement needs is absent.
 

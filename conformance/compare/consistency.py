@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.results.implementation import implementation
 from conformance.results.run import Environment
-from conformance.verdicts import ALARMING, CONCLUSIVE, Verdict, worst
+from conformance.verdicts import ALARMING, CONCLUSIVE, Verdict, meant, overall, worst
 
 Entry = Mapping[str, Any]
 _PREFLIGHT, _INTERRUPTED = 10, 2
@@ -85,7 +85,7 @@ def _verdicts(document: Entry) -> Iterator[str]:
             yield f"{id} is {verdict}, but a requirement of kind {each['kind']} cannot be"
         if verdict in _WITH_REASON and not each["reason"].strip():
             yield f"{id} is {verdict} without a reason"
-        yield from _against_tests(id, verdict, [_meant(Verdict(test["verdict"]), limitation) for test in each["tests"]])
+        yield from _against_tests(id, verdict, [meant(Verdict(test["verdict"]), limitation) for test in each["tests"]])
         if verdict is Verdict.NOT_COVERED and each["coveredBy"]:
             yield f"{id} is not covered, but {each['coveredBy'][0]} verifies it"
         feature = features.get(each["reason"].partition(":")[0]) if verdict is Verdict.NOT_APPLICABLE else None
@@ -131,13 +131,6 @@ def _ending(document: Entry) -> Iterator[str]:
         yield f"the run was interrupted, but exitStatus is {status}"
 
 
-def _meant(verdict: Verdict, limitation: bool) -> Verdict:
-    """What a test's verdict means for its requirement; see ``results.outcome``."""
-    if limitation and verdict is Verdict.PASSED:
-        return Verdict.CONFIRMED
-    return Verdict.FAILED if verdict is Verdict.LIFTED and not limitation else verdict
-
-
 def _counted(name: str, told: Mapping[str, int], entries: Iterable[Entry]) -> Iterator[str]:
     counts = Counter(each["verdict"] for each in entries)
     for verdict in Verdict:
@@ -146,14 +139,7 @@ def _counted(name: str, told: Mapping[str, int], entries: Iterable[Entry]) -> It
 
 
 def _result(entries: Iterable[Entry]) -> str:
-    """As ``results.requirements.result`` has it, from the report alone."""
-    verdicts = [Verdict(each["verdict"]) for each in entries]
-    if any(verdict in ALARMING for verdict in verdicts):
-        return "failure"
-    if not any(verdict in CONCLUSIVE for verdict in verdicts):
-        return "none"
-    partial = any(verdict in (Verdict.EXCLUDED, Verdict.NOT_COVERED) for verdict in verdicts)
-    return "partial" if partial else "success"
+    return overall(Verdict(each["verdict"]) for each in entries)
 
 
 def _profile(requirement: Entry) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.catalog.model import Kind, Requirement
 from conformance.evidence.redaction import REDACTOR
-from conformance.verdicts import Blocked, Lifted, NotApplicable, Verdict
+from conformance.verdicts import Blocked, Lifted, NotApplicable, Verdict, meant
 
 LONGEST = 400
 
@@ -33,12 +33,10 @@ def judge(when: str, error: BaseException | None) -> tuple[Verdict | None, str]:
 
 def for_requirement(requirement: Requirement, verdict: Verdict, reason: str) -> tuple[Verdict, str]:
     """What a test's verdict means for one of the requirements that it verifies."""
-    limitation = requirement.kind is Kind.LIMITATION
-    if limitation and verdict is Verdict.PASSED:
-        return Verdict.CONFIRMED, reason
-    if not limitation and verdict is Verdict.LIFTED:
-        return Verdict.FAILED, f"the test raised Lifted, but {requirement.id} is not a limitation: {reason}"
-    return verdict, reason
+    found = meant(verdict, requirement.kind is Kind.LIMITATION)
+    if found is not verdict and verdict is Verdict.LIFTED:
+        return found, f"the test raised Lifted, but {requirement.id} is not a limitation: {reason}"
+    return found, reason
 
 
 def one_line(error: BaseException) -> str:

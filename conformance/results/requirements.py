@@ -10,7 +10,7 @@ from conformance.catalog.model import Catalog, Level, Requirement
 from conformance.results.outcome import for_requirement
 from conformance.results.records import TestRecord
 from conformance.results.run import Run
-from conformance.verdicts import ALARMING, CONCLUSIVE, Verdict, worst
+from conformance.verdicts import Verdict, overall, worst
 
 INTERRUPTED = "the run was interrupted before this test ended"
 
@@ -88,19 +88,8 @@ def statistics(judged: Iterable[Judged]) -> dict[Verdict, int]:
 
 
 def result(judged: Iterable[Judged]) -> str:
-    """One word for several requirements.
-
-    ``failure``: one at least failed, is lifted or was blocked. ``none``: nothing was found out.
-    ``partial``: what ran is well, but some were left out or have no test. ``success``: all are well or not applicable.
-    """
-    verdicts = [each.verdict for each in judged]
-    if any(verdict in ALARMING for verdict in verdicts):
-        return "failure"
-    if not any(verdict in CONCLUSIVE for verdict in verdicts):
-        return "none"
-    if any(verdict in (Verdict.EXCLUDED, Verdict.NOT_COVERED) for verdict in verdicts):
-        return "partial"
-    return "success"
+    """One word for several requirements, as :func:`conformance.verdicts.overall` has it."""
+    return overall(each.verdict for each in judged)
 
 
 def of_level(judged: Iterable[Judged], level: Level) -> list[Judged]:
