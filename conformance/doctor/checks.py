@@ -12,7 +12,7 @@ from conformance.doctor.overlaps import Claim, claims_of, overlaps
 from conformance.features.ovn_kubernetes import DAEMONS, OvnKubernetes
 from conformance.features.sight import Sight
 from conformance.kube.errors import ApiError
-from conformance.tenancy.subnets import DEFAULT_POOL
+from conformance.tenancy.subnets import DEFAULT_POOL, IPV6_POOL
 
 Finding = tuple[bool | None, str]
 _SHOWN = 3
@@ -59,10 +59,12 @@ def _masquerade(sight: Sight) -> Finding:
 
 
 def _overlaps(sight: Sight) -> Finding:
-    ours = Claim(ip_network(DEFAULT_POOL), "this suite")
-    found = overlaps([ours, *(claim for network in sight.networks for claim in claims_of(network))])
+    pools = (DEFAULT_POOL, IPV6_POOL)
+    ours = (Claim(ip_network(pool), "this suite") for pool in pools)
+    found = overlaps([*ours, *(claim for network in sight.networks for claim in claims_of(network))])
     if not found:
-        return True, f"none among {len(sight.networks)} networks and {DEFAULT_POOL}, from which a run takes its own"
+        own = " and ".join(pools)
+        return True, f"none among {len(sight.networks)} networks and {own}, from which a run takes its own"
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     # Networks are isolated: OVN-Kubernetes lets them overlap, and only what joins them is harmed.
     return False, "; ".join(map(str, found[:_SHOWN])) + more + " (isolated networks may overlap)"

@@ -7,9 +7,10 @@ import itertools
 from dataclasses import dataclass
 
 DEFAULT_POOL = "10.200.0.0/13"
+IPV6_POOL = "fd75:646e::/32"  # a unique local range, its global id made up (RFC 4193)
 _SLICE_PREFIX = 17
 _LEAST = 256
-_IPV6_POOL = "fd75:646e:{worker:x}:{number:x}::/64"  # a unique local range, its global id made up (RFC 4193)
+_IPV6_SUBNET = "fd75:646e:{worker:x}:{number:x}::/64"  # of IPV6_POOL
 
 
 @dataclass(frozen=True)
@@ -77,4 +78,4 @@ class SubnetPool:
 
     def new_ipv6(self) -> Subnet:
         """An IPv6 subnet that no other network of this run has."""
-        return Subnet(_IPV6_POOL.format(worker=self._worker, number=next(self._ipv6)))
+        return Subnet(_IPV6_SUBNET.format(worker=self._worker, number=next(self._ipv6)))

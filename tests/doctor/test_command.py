@@ -63,7 +63,8 @@ def test_a_whole_cluster(doctor: Doctor, cluster: Cluster) -> None:  # noqa: F81
         "passt no KubeVirt's feature gate PasstBinding is off, and no network binding plugin passt is registered; "
         "there are: l2bridge",
         f"rights ok the user has all {len(needed())} rights of deploy/rbac.yaml",
-        "overlapping-subnets ok none among 0 networks and 10.200.0.0/13, from which a run takes its own",
+        "overlapping-subnets ok none among 0 networks and 10.200.0.0/13 and fd75:646e::/32, "
+        "from which a run takes its own",
     ):
         assert row in rows
     assert set(cluster.posted) == {ACCESS_REVIEWS}, "something was created in the cluster"
