@@ -103,6 +103,9 @@ def route_for_others(namespace: str) -> None:
             ("ip_forward", "1"),
             ("conf/all/send_redirects", "0"),
             ("conf/default/send_redirects", "0"),
+            # Who asks for an unknown network is told so each time: otherwise how long one waits for that, seconds or
+            # nothing, would hang on who asked before.
+            ("icmp_ratelimit", "0"),
         ):
             Path("/proc/sys/net/ipv4", name).write_text(value)
         with suppress(FileNotFoundError):  # a kernel without IPv6

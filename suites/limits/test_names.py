@@ -5,7 +5,7 @@ import pytest
 from conformance import verifies
 from conformance.kube.manifests import MACHINE_LABEL, service_port
 from conformance.side_by_side import side_by_side
-from conformance.traffic import Destination, assert_reaches, assert_resolves, published, reach
+from conformance.traffic import Destination, assert_reaches, assert_resolves, cells, matrix, published, tcp
 from conformance.traffic.probe import PORT
 from conformance.verdicts import Lifted
 
@@ -13,6 +13,7 @@ from conformance.verdicts import Lifted
 pytestmark = pytest.mark.xdist_group("default-network")
 
 NAMED = {"app": "named"}
+WAY = tcp(PORT)
 
 
 def headless(tenant, name, selector):
@@ -20,13 +21,9 @@ def headless(tenant, name, selector):
     return tenant.service(name, selector, [service_port(PORT, PORT)], clusterIP="None")
 
 
-def reached_by_name(client, service, machine):
-    """The first address of a headless service at which the machine answers; None when it does not."""
-    for address in published(client, service.dns_name):
-        place = Destination(str(service), address, (machine,), PORT)
-        if reach(client, machine, "tcp", through=place):
-            return address
-    return None
+def places(client, service, machine):
+    """Where a headless service says that the machine is."""
+    return [Destination(str(service), address, (machine,), PORT) for address in published(client, service.dns_name)]
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +40,17 @@ def named(plain, caged):
 @verifies("limits/headless-service")
 def test_a_headless_service_does_not_lead_to_a_vm_on_a_primary_network(plain, caged):
     client, baseline = plain.pods[0], headless(plain.tenant, "machine", {MACHINE_LABEL: plain.open.name})
-    assert reached_by_name(client, baseline, plain.open), f"{client} does not reach {plain.open} by {baseline}"
+    for place in places(client, baseline, plain.open):
+        assert_reaches(client, plain.open, "tcp", through=place)
 
     machine, client = caged.machine, caged.probed
     service = headless(caged.tenant, "machine", {MACHINE_LABEL: machine.name})
-    assert_reaches(client, machine, "tcp")
-    address = reached_by_name(client, service, machine)
-    if address is not None:
-        raise Lifted(f"{service} gives {address}, at which {client} reaches {machine}")
+    named = places(client, service, machine)
+    with matrix([client, machine], [WAY]) as traffic:
+        traffic.check(cells([client], [machine], [WAY], True), "by the VM's own address")
+        findings = traffic.look(cells([client], named, [WAY], False), f"by the addresses that {service} gives")
+    if reached := [finding for finding in findings if not finding.as_expected]:
+        raise Lifted(f"{service} gives an address at which {client} reaches {machine}: {reached[0]}")
 
 
 @verifies("limits/pod-dns-is-default-network")

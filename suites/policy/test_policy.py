@@ -1,5 +1,8 @@
 """What a NetworkPolicy does to VMs on a primary network, by ICMP, TCP and UDP."""
 
+from contextlib import contextmanager
+from dataclasses import replace
+
 import pytest
 
 from conformance import verifies
@@ -21,30 +24,31 @@ def traffic(guarded, other):
         yield made
 
 
-@pytest.fixture
-def unhindered(traffic, guarded, other):
-    """Everybody reaches everybody, before there is a policy: what is blocked afterwards is blocked by it."""
-    everyone = [*guarded, *other]
-    traffic.check(cells(everyone, everyone, WAYS, True), "without a policy")
-    return traffic
+@contextmanager
+def in_force(traffic, tenant, name, spec, planned):
+    """The policy, until the block ends: everything is as planned, and what it shuts was open before it."""
+    traffic.check([replace(cell, allowed=True) for cell in planned if not cell.allowed], f"without {name}")
+    with tenant.policy(name, spec):
+        traffic.check(planned, f"with {name}", SETTLES)
+        yield
 
 
 @verifies("policy/default-deny")
-def test_deny_all_blocks_traffic_until_it_is_removed(unhindered, guarded, other):
+def test_deny_all_blocks_traffic_until_it_is_removed(traffic, guarded, other):
     everyone = [*guarded, *other]
-    with guarded.tenant.policy("deny-all", deny_all()):
-        inward, outward = cells(everyone, guarded, WAYS, False), cells(guarded, other, WAYS, False)
-        unhindered.check([*inward, *outward], "with deny-all", SETTLES)
+    inward, outward = cells(everyone, guarded, WAYS, False), cells(guarded, other, WAYS, False)
+    with in_force(traffic, guarded.tenant, "deny-all", deny_all(), [*inward, *outward]):
+        pass
 
-    unhindered.check(cells(everyone, everyone, WAYS, True), "deny-all removed")
+    traffic.check(cells(everyone, everyone, WAYS, True), "deny-all removed")
 
 
 @verifies("policy/allow-same-namespace")
-def test_allowing_the_namespace_lets_in_its_vms_and_no_other(unhindered, guarded, other):
-    with guarded.tenant.policy("same-namespace", allow_ingress([pods()])):
-        within, outward = cells(guarded, guarded, WAYS, True), cells(guarded, other, WAYS, True)
-        inward = cells(other, guarded, WAYS, False)
-        unhindered.check([*within, *outward, *inward], "with same-namespace", SETTLES)
+def test_allowing_the_namespace_lets_in_its_vms_and_no_other(traffic, guarded, other):
+    within, outward = cells(guarded, guarded, WAYS, True), cells(guarded, other, WAYS, True)
+    inward = cells(other, guarded, WAYS, False)
+    with in_force(traffic, guarded.tenant, "same-namespace", allow_ingress([pods()]), [*within, *outward, *inward]):
+        pass
 
 
 def one_client_one_port(server, client):
@@ -56,22 +60,21 @@ def one_client_one_port(server, client):
 
 
 @verifies("policy/allow-by-label-and-port")
-def test_selectors_and_ports_are_honoured(unhindered, guarded, other):
+def test_selectors_and_ports_are_honoured(traffic, guarded, other):
     everyone = [*guarded, *other]
-    server, client = guarded.on_different_nodes()
-    spec, allowed = one_client_one_port(server, client)
-    with guarded.tenant.policy("one-client-one-port", spec):
-        unhindered.check(cells(everyone, everyone, WAYS, allowed), "with one-client-one-port", SETTLES)
+    spec, allowed = one_client_one_port(*guarded.on_different_nodes())
+    planned = cells(everyone, everyone, WAYS, allowed)
+    with in_force(traffic, guarded.tenant, "one-client-one-port", spec, planned):
+        pass
 
 
 @verifies("policy/survives-migration")
-def test_the_policy_holds_after_either_end_moved(unhindered, guarded, other):
-    everyone = [*guarded, *other]
+def test_the_policy_holds_after_either_end_moved(traffic, guarded, other):
     server, client = guarded.on_different_nodes()
     spec, allowed = one_client_one_port(server, client)
-    with guarded.tenant.policy("one-client-one-port", spec):
-        unhindered.check(cells(everyone, [server], WAYS, allowed), "before a migration", SETTLES)
+    planned = cells([*guarded, *other], [server], WAYS, allowed)
+    with in_force(traffic, guarded.tenant, "one-client-one-port", spec, planned):
         for moving in (server, client):
             move = moving.migrate()
             assert move.target != move.source
-            unhindered.check(cells(everyone, [server], WAYS, allowed), f"after {moving} moved")
+            traffic.check(planned, f"after {moving} moved")

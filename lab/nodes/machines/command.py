@@ -22,8 +22,11 @@ _OFFLOADS = (
     *("host_tso4", "host_tso6", "host_ecn", "host_ufo"),
 )
 _BOARD = "q35,hpet=off,smbus=off,sata=off,usb=off,vmport=off,memory-backend=ram"
-# quiet: the console belongs to the login. The rest spares an emulated processor work that is of no use in a lab.
-_KERNEL_LINE = "console=ttyS0 quiet loglevel=1 panic=-1 tsc=unstable no_timer_check mitigations=off cryptomgr.notests"
+# quiet: the console belongs to the login. The rest spares an emulated processor work that is of no use in a lab; with
+# norandmaps a program's libraries lie where they lay when it ran last, and their code need not be translated again.
+_KERNEL_LINE = (
+    "console=ttyS0 quiet loglevel=1 panic=-1 tsc=unstable no_timer_check mitigations=off cryptomgr.notests norandmaps"
+)
 # A bridge whose slots take and give devices while the guest runs: the board's own bus does not.
 _SLOTS = "slots"
 _DISK_SLOT, _FIRST_NIC_SLOT, _REHEARSED_SLOTS = 1, 2, 6
