@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,6 +36,15 @@ class Images:
     binding: str
 
 
+@dataclass(frozen=True)
+class _Made:
+    """A namespace or a cluster-wide object, and who made it."""
+
+    resource: Resource
+    name: str
+    maker: Hashable
+
+
 class Tenants:
     """The tenants of one worker of a run. Names carry the run and the worker, so that runs do not meet."""
 
@@ -53,8 +63,9 @@ class Tenants:
         self._subnets = subnets
         self._stem = stem
         self._numbers = itertools.count(1)
-        self._namespaces: list[str] = []
-        self._cluster_wide: list[tuple[Resource, str]] = []
+        self._makers: list[Hashable] = []
+        self._made: list[_Made] = []
+        self._leaving: list[_Made] = []
 
     def new_subnet(self, prefix_length: int = 24) -> Subnet:
         """A subnet that no other network of the run has."""
@@ -145,27 +156,49 @@ class Tenants:
 
     def forget_later(self, resource: Resource, name: str) -> None:
         """Note a cluster-wide object that goes with the tenants."""
-        self._cluster_wide.append((resource, name))
+        self._note(resource, name)
+
+    @contextmanager
+    def made_by(self, maker: Hashable) -> Iterator[None]:
+        """Count what is made in this block as ``maker``'s: a fixture's, or a test's."""
+        self._makers.append(maker)
+        try:
+            yield
+        finally:
+            self._makers.pop()
+
+    def let_go(self, maker: Hashable) -> None:
+        """Delete what ``maker`` made, without waiting for it: :meth:`remove` does. Raises the API's errors."""
+        self._delete([each for each in self._made if each.maker is maker])
 
     def remove(self) -> None:
-        """Delete everything that was made, namespaces before the cluster-wide networks that they use."""
-        with step(f"remove {len(self._namespaces)} namespaces"):
-            for namespace in self._namespaces:
-                self.api.delete(NAMESPACES, namespace)
-            for resource, name in self._cluster_wide:
-                self.api.delete(resource, name)
-            for namespace in self._namespaces:
-                wait_gone(self.api, NAMESPACES, namespace, timeout="namespace-gone")
-                SNAPSHOTS.drop_namespace(namespace)
-            for resource, name in self._cluster_wide:
-                wait_gone(self.api, resource, name)
-        self._namespaces.clear()
-        self._cluster_wide.clear()
+        """Delete everything that was made, and wait until it is gone."""
+        self._delete(self._made)
+        with step(f"wait until {len(self._leaving)} namespaces and networks are gone"):
+            for each in _namespaces_first(self._leaving):
+                timeout = "namespace-gone" if each.resource is NAMESPACES else "object-gone"
+                wait_gone(self.api, each.resource, each.name, timeout=timeout)
+        self._leaving.clear()
+
+    def _delete(self, leaving: Sequence[_Made]) -> None:
+        for each in _namespaces_first(leaving):
+            self.api.delete(each.resource, each.name)
+            self._made.remove(each)
+            self._leaving.append(each)
+            SNAPSHOTS.drop_namespace(each.name)
+
+    def _note(self, resource: Resource, name: str) -> None:
+        self._made.append(_Made(resource, name, self._makers[-1] if self._makers else None))
 
     def _tenant(self, name: str, labelled: bool, labels: Mapping[str, str] | None = None) -> Tenant:
         namespace = f"{self._stem}-{next(self._numbers)}-{name}"
         with step(f"create namespace {namespace}"):
             self.api.create(manifests.namespace(namespace, self.run_id, primary_udn=labelled, labels=labels))
-        self._namespaces.append(namespace)
+        self._note(NAMESPACES, namespace)
         SNAPSHOTS.add_namespace(namespace)
         return Tenant(self, namespace)
+
+
+def _namespaces_first(objects: Sequence[_Made]) -> list[_Made]:
+    """Before the cluster-wide networks that they use."""
+    return sorted(objects, key=lambda each: each.resource is not NAMESPACES)

@@ -16,7 +16,7 @@ import pytest
 
 from lab.config import LabConfig
 
-NAME = "tests-nodes"
+NAME = f"tests-nodes-{os.getpid()}"
 PATIENCE = 60  # seconds: how long a test waits for what should take a fraction of one
 
 
