@@ -14,6 +14,7 @@ import pytest
 
 from conformance.catalog.index import Index, scan
 from conformance.catalog.loader import catalog
+from conformance.doctor.duration import work_of
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
@@ -31,7 +32,7 @@ def _scheduler(config: pytest.Config, log: Any, index: Index) -> LoadScopeSchedu
     from xdist.scheduler import LoadScopeScheduling  # late: there may be no xdist
 
     class Scenarios(LoadScopeScheduling):  # type: ignore[misc]
-        """A group is the unit that goes to a worker, the one with most tests first; other tests go one by one."""
+        """A group is the unit that goes to a worker; other tests go one by one. What takes longest begins first."""
 
         def _split_scope(self, nodeid: str) -> str:
             return index.group_of(nodeid) or nodeid
@@ -56,6 +57,8 @@ def _scheduler(config: pytest.Config, log: Any, index: Index) -> LoadScopeSchedu
             return died_of
 
         def _assign_work_unit(self, node: Any) -> None:
+            longest = max(self.workqueue, key=lambda scope: work_of(self.workqueue[scope]).seconds)
+            self.workqueue.move_to_end(longest, last=False)
             # A worker may be dead and not known to be yet: its work is handed on as soon as it is.
             with suppress(OSError):
                 super()._assign_work_unit(node)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from conformance.catalog.index import SuiteTest
+from conformance.catalog.index import SuiteTest, without_parameters
 
 FILE = Path(__file__).with_name("work.yaml")
 
@@ -43,8 +43,13 @@ class Estimate:
 
 
 def estimate(tests: Iterable[SuiteTest]) -> Estimate:
-    """The estimate for these tests; one that has not been recorded counts as the mean of those that have."""
-    chosen = list(dict.fromkeys(test.nodeid for test in tests))
+    """The estimate for these tests."""
+    return work_of(test.nodeid for test in tests)
+
+
+def work_of(nodeids: Iterable[str]) -> Estimate:
+    """The same by pytest's ids, parameters or not; a test that has not been recorded counts as the mean of the rest."""
+    chosen = list(dict.fromkeys(without_parameters(nodeid) for nodeid in nodeids))
     known, assumed = _recorded(), _assumed()
     mean = Work(_mean(each.boots for each in known.values()), _mean(each.migrations for each in known.values()))
     work = [known.get(nodeid, mean) for nodeid in chosen]

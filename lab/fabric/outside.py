@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from lab.config import OUTSIDE_PORT, Families
 
 ANSWER = b"outside\n"
+_LINGER = 5.0  # seconds that a client has to end its side
+_CHUNK = 4096
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -19,13 +22,14 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
+    with suppress(ConnectionError, TimeoutError):
         writer.write(ANSWER)
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-    except ConnectionError:
-        writer.close()
+        writer.write_eof()
+        # Closed on what nobody has read, a connection is reset, and the answer may be lost with it.
+        async with asyncio.timeout(_LINGER):
+            while await reader.read(_CHUNK):
+                pass
+    writer.close()
 
 
 async def serve() -> None:

@@ -50,7 +50,8 @@ def test_a_headless_service_does_not_lead_to_a_vm_on_a_primary_network(plain, ca
         traffic.check(cells([client], [machine], [WAY], True), "by the VM's own address")
         findings = traffic.look(cells([client], named, [WAY], False), f"by the addresses that {service} gives")
     if reached := [finding for finding in findings if not finding.as_expected]:
-        raise Lifted(f"{service} gives an address at which {client} reaches {machine}: {reached[0]}")
+        at = reached[0].cell.server.address
+        raise Lifted(f"{service} gives {at}, at which {client} reaches {machine}: {reached[0]}")
 
 
 @verifies("limits/pod-dns-is-default-network")
