@@ -56,7 +56,9 @@ def prove(arguments: Sequence[str]) -> int:
             places = [_place(name, options, labs, console) for name in _lab_names(options)]
             with followed(console, _results(options)):
                 _prove_all(planned, places, matrix, console)
-                _prove_sound(planned, places[0], matrix, console)
+                # One run on one lab: its workers take the room that the other labs had.
+                workers = () if options.workers or options.labs == 1 else ("-n", str(options.labs))
+                _prove_sound(planned, places[0], matrix, console, workers)
     except KeyboardInterrupt:
         matrix.interrupted = True
     except (Problem, FaultsFailed, ProviderFailed) as problem:
@@ -129,13 +131,15 @@ def _prove_all(planned: Sequence[Proof], places: Sequence[Place], matrix: Matrix
     prove_all(planned, places, began, found)
 
 
-def _prove_sound(planned: Sequence[Proof], place: Place, matrix: Matrix, console: Console) -> None:
+def _prove_sound(
+    planned: Sequence[Proof], place: Place, matrix: Matrix, console: Console, options: Sequence[str]
+) -> None:
     """Without faults, the same tests pass; what does not is not proved either."""
     ids = sorted({id for proof in planned for id in proof.requirements})
     if not ids:
         return
     _say(console, f"without faults: {len(ids)} requirements")
-    findings, problem = run(place.runner, CLEAN, ids)
+    findings, problem = run(place.runner, CLEAN, ids, options)
     for number, entry in enumerate(matrix.entries):
         judged = judging.holds(findings.get(entry.requirement))
         if not judged.proved and entry.proved:
