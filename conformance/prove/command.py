@@ -26,7 +26,7 @@ from conformance.prove.faults import FaultsFailed, LabFaults
 from conformance.prove.following import Talking, followed
 from conformance.prove.matrix import Entry, Matrix
 from conformance.prove.places import Place, prove_all, run
-from conformance.prove.plan import Part, Proof, of_part, part, proofs
+from conformance.prove.plan import Part, Proof, longest_first, of_part, part, proofs
 from conformance.prove.runs import Runner
 from conformance.provider import Lab, ProviderFailed
 
@@ -55,7 +55,7 @@ def prove(arguments: Sequence[str]) -> int:
         with _sigterm_interrupts(), ExitStack() as labs:
             places = [_place(name, options, labs, console) for name in _lab_names(options)]
             with followed(console, _results(options)):
-                _prove_all(planned, places, matrix, console)
+                _prove_all(longest_first(planned), places, matrix, console)
                 # One run on one lab: its workers take the room that the other labs had.
                 workers = () if options.workers or options.labs == 1 else ("-n", str(options.labs))
                 _prove_sound(planned, places[0], matrix, console, workers)

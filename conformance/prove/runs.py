@@ -14,15 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.catalog.loader import catalog
+from conformance.prove.plan import rehearses
 from conformance.results.conformance_report import FILE
 from conformance.verdicts import Verdict
 
 LOG = "output.txt"
 ENDING_LIMIT = 300  # seconds for a run that was interrupted to take its objects away
-
-
-BASELINE = "upgrade-baseline"
 
 
 class RunFailed(Exception):
@@ -67,7 +64,7 @@ class Runner:
         argv = [sys.executable, "-m", "conformance", "run", "--lab", "--lab-name", self._lab, "--out", str(out)]
         argv += ["-n", self._workers] if self._workers else []
         argv += [*self._extra, *options]
-        if any(BASELINE in catalog()[id].needs for id in requirements):
+        if rehearses(requirements):
             argv += ["--rehearse-upgrade"]
         for id in requirements:
             argv += ["--require", id]

@@ -62,3 +62,12 @@ def test_without_a_ci_the_day_decides(monkeypatch):
     for name in plan._RUN_NUMBERS:
         monkeypatch.delenv(name, raising=False)
     assert 1 <= part("auto").index <= plan.AUTO_PARTS
+
+
+def test_rehearsals_of_an_upgrade_begin_first():
+    planned = proofs(
+        [fault("a", "primary-l2/mtu"), fault("b", "upgrade/sessions-during"), fault("c", "policy/default-deny")],
+        ["primary-l2/mtu", "upgrade/sessions-during", "policy/default-deny"],
+        [],
+    )
+    assert [each.fault.name for each in plan.longest_first(planned)] == ["b", "a", "c"]
