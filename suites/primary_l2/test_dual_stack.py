@@ -10,6 +10,11 @@ from conformance.traffic.peers import At
 pytestmark = pytest.mark.xdist_group("primary-l2-dual-stack")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _all_ready():
+    """These tests have machines of their own: in a worker of theirs, nobody needs the package's others."""
+
+
 @pytest.fixture(scope="module")
 def dual(tenants):
     """Two VMs on different nodes, on a network with a subnet of each family."""
