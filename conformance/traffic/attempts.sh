@@ -2,6 +2,11 @@
 # The file `wanted` has a line for each: NUMBER KIND GREETING PROGRAM…   (KIND: icmp, tcp, udp)
 # Each goes on until it is answered, or until SECONDS after the last of them has begun: an emulated guest takes its time
 # to begin. Prints `cell=NUMBER` and what came, for each.
+# A session that is not answered is begun anew, from another port: one that began while a path was being opened can hang
+# for good. A server that listens again between a client's SYNs answers the next with another sequence number, and what
+# tracks connections on the way (OVS in user space does) takes that for invalid.
+
+ANEW=300   # centiseconds
 
 attempt() {
     number=$1 kind=$2 greeting=$3
@@ -19,7 +24,9 @@ attempt() {
     : >begun.$number
     while :; do
         echo $greeting >&9
-        "$@" <in.$number >>out.$number 2>err.$number
+        "$@" <in.$number >>out.$number 2>err.$number &
+        [ $kind = udp ] || echo $! >session.$number
+        wait $!
         sleep 0.2
     done
 }
@@ -35,7 +42,7 @@ if [ "$1" = one ]; then
     exit
 fi
 
-rm -f begun.* in.* out.* err.* said.*
+rm -f begun.* in.* out.* err.* said.* session.*
 waiting= fifos=
 while read -r number rest; do
     fifos="$fifos in.$number"
@@ -47,7 +54,7 @@ while read -r number rest; do
     waiting="$waiting $number"
 done <wanted
 all=$waiting
-end=
+end= anew=
 while [ -n "$waiting" ]; do
     sleep 0.1
     look_at_clock
@@ -61,7 +68,13 @@ while [ -n "$waiting" ]; do
         fi
     done
     waiting=$still
-    [ -n "$end" ] || [ -z "$begun" ] || end=$((now + $1 * 100))
+    [ -n "$end" ] || [ -z "$begun" ] || end=$((now + $1 * 100)) anew=$((now + ANEW))
+    if [ -n "$anew" ] && [ $now -ge $anew ]; then
+        anew=$((now + ANEW))
+        for number in $waiting; do
+            [ ! -e session.$number ] || { read -r program <session.$number && kill $program; } 2>/dev/null
+        done
+    fi
     [ -z "$end" ] || [ $now -lt $end ] || break
 done
 for number in $waiting; do

@@ -118,6 +118,30 @@ def test_a_change_is_awaited_as_long_as_it_may_take(both):
             made.check(cells([client], [server], [tcp(5000)], False), "shut soon", settles="policy-effective")
 
 
+# Whatever comes from the port that was seen first is lost.
+FIRST_SESSION_HANGS = """
+table ip hanging {
+    set first { type inet_service; size 1; flags dynamic; }
+    chain out {
+        type filter hook output priority 0;
+        ip daddr 10.9.0.2 tcp dport 5000 add @first { tcp sport }
+        ip daddr 10.9.0.2 tcp sport @first counter drop
+    }
+}
+"""
+
+
+def test_a_session_that_hangs_is_begun_anew(both):
+    client, server = both
+    with matrix(both, [tcp(5000)]) as made:
+        client.tell(f"nft -f - <<'END'\n{FIRST_SESSION_HANGS}END")
+        try:
+            made.check(cells([client], [server], [tcp(5000)], True), "open for all but the first session")
+            client.tell("! nft list table ip hanging | grep 'packets 0 bytes 0'")
+        finally:
+            client.tell("nft delete table ip hanging")
+
+
 def test_a_netcat_that_fails_is_told_before_anything_else(both):
     client, server = both
     client.use(("dash",), client.path, listener=1)
