@@ -5,13 +5,14 @@ A run's VMs need not all fit on the cluster at once, and what is taken away besi
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import pytest
 
 from conformance.evidence import note
 from conformance.kube.errors import ApiError
+from conformance.makers import of_fixture
 from conformance.tenancy import Tenants
 
 
@@ -21,30 +22,18 @@ class Lifetimes:
 
     tenants: Tenants
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-        """What a fixture makes is its own."""
-        with self.tenants.made_by(fixturedef):
-            return (yield)
-
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[object]) -> None:
         """A fixture is over."""
-        self._let_go(fixturedef)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """What a test makes is its own."""
-        with self.tenants.made_by(item):
-            return (yield)
+        self._let_go(of_fixture(fixturedef))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         """A test is over; its fixtures follow."""
-        self._let_go(item)
+        self._let_go(item.nodeid)
 
     def _let_go(self, maker: Hashable) -> None:
         try:
             self.tenants.let_go(maker)
         except ApiError as error:
-            # It is deleted again at the end, where failing tells more than it would hide.
+            # What is left is deleted again when the session ends, and an error is the run's there.
             note(f"cannot be removed yet: {error}")

@@ -21,6 +21,7 @@ from conformance.evidence.folder import TestFolder, slug
 from conformance.evidence.recorder import RECORDER, TEXT, attach
 from conformance.evidence.redaction import REDACTOR
 from conformance.evidence.snapshot import SNAPSHOTS, connect
+from conformance.makers import MAKERS, of_fixture
 from conformance.options import Selection
 from conformance.results import allure_labels
 from conformance.results.allure_verdicts import AllureVerdicts
@@ -102,15 +103,15 @@ class TestSide:
         self._allure.begin(without_group(item.nodeid))
         unsubscribe = RECORDER.subscribe(folder)
         try:
-            with SNAPSHOTS.made_by(item.nodeid):
+            with MAKERS.at_work(item.nodeid):
                 return (yield)
         finally:
             unsubscribe()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-        """Know later which scenarios a test uses: by the fixtures that made their namespaces."""
-        with SNAPSHOTS.made_by((fixturedef.argname, fixturedef.baseid)):
+        """What a fixture makes is its own: it tells which scenarios a test uses, and how long they live."""
+        with MAKERS.at_work(of_fixture(fixturedef)):
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)

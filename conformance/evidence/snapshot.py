@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 from conformance.evidence import cluster_view, pod_logs
 from conformance.evidence.recorder import TEXT, YAML, attach, note
 from conformance.kube.api import Api
+from conformance.makers import MAKERS
 
 #: Seconds for the whole of it; a failing cluster answers slowly, and the tests behind must not wait for it.
 SECONDS = 60.0
@@ -44,12 +45,11 @@ class Snapshots:
 
     _namespaces: dict[str, set[Hashable]] = field(default_factory=dict)
     _sources: dict[str, _Text] = field(default_factory=dict)
-    _making: list[Hashable] = field(default_factory=list)
     _facts: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add_namespace(self, name: str) -> None:
         """Take this namespace into snapshots, from its creation on."""
-        self._namespaces[name] = set(self._making)
+        self._namespaces[name] = MAKERS.all()
 
     def drop_namespace(self, name: str) -> None:
         """Leave it out again, once it is deleted."""
@@ -67,15 +67,6 @@ class Snapshots:
     def drop_source(self, name: str) -> None:
         """Leave it out again."""
         self._sources.pop(name, None)
-
-    @contextmanager
-    def made_by(self, maker: Hashable) -> Iterator[None]:
-        """Count namespaces that are made in this block as ``maker``'s: a fixture's, or a test's."""
-        self._making.append(maker)
-        try:
-            yield
-        finally:
-            self._making.remove(maker)
 
     def namespaces_of(self, makers: Collection[Hashable]) -> list[str]:
         """The namespaces that one of these made, in the order of their making."""

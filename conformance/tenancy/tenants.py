@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from conformance.kube.resources import CUDNS, NAMESPACES, Resource
 from conformance.kube.waits import wait_gone
 from conformance.machines.access import Access
 from conformance.machines.vm import VirtualMachine
+from conformance.makers import MAKERS
 from conformance.tenancy.group import Group
 from conformance.tenancy.network import Network
 from conformance.tenancy.subnets import Subnet, SubnetPool
@@ -63,7 +63,6 @@ class Tenants:
         self._subnets = subnets
         self._stem = stem
         self._numbers = itertools.count(1)
-        self._makers: list[Hashable] = []
         self._made: list[_Made] = []
         self._leaving: list[_Made] = []
 
@@ -155,21 +154,12 @@ class Tenants:
         return VirtualMachine(self.access, namespace, name)
 
     def forget_later(self, resource: Resource, name: str) -> None:
-        """Note a cluster-wide object that goes with the tenants."""
-        self._note(resource, name)
-
-    @contextmanager
-    def made_by(self, maker: Hashable) -> Iterator[None]:
-        """Count what is made in this block as ``maker``'s: a fixture's, or a test's."""
-        self._makers.append(maker)
-        try:
-            yield
-        finally:
-            self._makers.pop()
+        """Note a namespace or another cluster-wide object that goes with the test or fixture that makes it."""
+        self._made.append(_Made(resource, name, MAKERS.innermost()))
 
     def let_go(self, maker: Hashable) -> None:
         """Delete what ``maker`` made, without waiting for it: :meth:`remove` does. Raises the API's errors."""
-        self._delete([each for each in self._made if each.maker is maker])
+        self._delete([each for each in self._made if each.maker == maker])
 
     def remove(self) -> None:
         """Delete everything that was made, and wait until it is gone."""
@@ -185,16 +175,14 @@ class Tenants:
             self.api.delete(each.resource, each.name)
             self._made.remove(each)
             self._leaving.append(each)
-            SNAPSHOTS.drop_namespace(each.name)
-
-    def _note(self, resource: Resource, name: str) -> None:
-        self._made.append(_Made(resource, name, self._makers[-1] if self._makers else None))
+            if each.resource is NAMESPACES:
+                SNAPSHOTS.drop_namespace(each.name)
 
     def _tenant(self, name: str, labelled: bool, labels: Mapping[str, str] | None = None) -> Tenant:
         namespace = f"{self._stem}-{next(self._numbers)}-{name}"
         with step(f"create namespace {namespace}"):
             self.api.create(manifests.namespace(namespace, self.run_id, primary_udn=labelled, labels=labels))
-        self._note(NAMESPACES, namespace)
+        self.forget_later(NAMESPACES, namespace)
         SNAPSHOTS.add_namespace(namespace)
         return Tenant(self, namespace)
 

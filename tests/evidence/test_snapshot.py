@@ -11,6 +11,7 @@ import pytest
 from conformance.evidence.folder import TestFolder
 from conformance.evidence.recorder import RECORDER
 from conformance.evidence.snapshot import ALTOGETHER, LARGEST, Snapshots
+from conformance.makers import MAKERS
 
 
 @pytest.fixture
@@ -50,9 +51,9 @@ def test_nothing_to_see_leaves_nothing(folder: TestFolder) -> None:
 
 def test_a_test_sees_the_namespaces_of_its_own_fixtures() -> None:
     snapshots = Snapshots()
-    with snapshots.made_by("pair"):
+    with MAKERS.at_work("pair"):
         snapshots.add_namespace("a")
-        with snapshots.made_by("inner"):
+        with MAKERS.at_work("inner"):
             snapshots.add_namespace("b")
     snapshots.add_namespace("nobody's")
     assert snapshots.namespaces_of(["pair"]) == ["a", "b"]

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
-from tests.plugin.conftest import environment
+from tests.plugin.conftest import Suites
 
 CONFTEST = '''
-from contextlib import contextmanager
-
 import pytest
 
 from conformance.kube.errors import ApiError
 from conformance.lifetimes import Lifetimes
+from conformance.makers import MAKERS
 
 LEDGER = []
 
@@ -23,20 +18,14 @@ class Ledger:
     """Notes who makes what, and what is let go."""
 
     def __init__(self):
-        self.makers, self.made = [], []
-
-    @contextmanager
-    def made_by(self, maker):
-        self.makers.append(maker)
-        yield
-        self.makers.pop()
+        self.made = []
 
     def make(self, name):
-        self.made.append((self.makers[-1], name))
+        self.made.append((MAKERS.innermost(), name))
         LEDGER.append(f"+{name}")
 
     def let_go(self, maker):
-        for each in [each for each in self.made if each[0] is maker]:
+        for each in [each for each in self.made if each[0] == maker]:
             self.made.remove(each)
             LEDGER.append(f"-{each[1]}")
             if each[1] == "stubborn":
@@ -70,32 +59,32 @@ def pytest_unconfigure():
     print("\\nledger:", *LEDGER)
 '''
 TESTS = """
+@verifies("primary-l2/mtu")
 def test_first(turn, tenants):
     tenants.make("own")
 
 
+@verifies("primary-l2/same-node")
 def test_second(scenario, tenants):
     tenants.make("stubborn")
     raise AssertionError
 """
+MORE_TESTS = """
+@verifies("primary-l2/address-by-dhcp")
+def test_third(lasting, tenants):
+    tenants.make("third")
+"""
 
 
-def test_what_is_made_lives_as_long_as_its_maker(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(CONFTEST)
-    (tmp_path / "test_a.py").write_text(TESTS)
-    (tmp_path / "test_b.py").write_text("def test_third(lasting, tenants):\n    tenants.make('third')\n")
+def test_what_is_made_lives_as_long_as_its_maker(suites: Suites) -> None:
+    (suites.folder / "conftest.py").write_text(CONFTEST)
+    suites.write("test_a.py", TESTS)
+    suites.write("test_b.py", MORE_TESTS)
 
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:randomly", "--rootdir", str(tmp_path), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=environment(),
-        check=False,
-    )
+    result = suites.run("-p", "no:randomly")
 
-    assert "1 failed, 3 passed" in done.stdout, done.stdout
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("ledger:")]
+    assert result.status == 1, result.stdout
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("ledger:")]
     assert line.split()[1:] == [
         *("+lasting", "+scenario", "+one", "+own", "-own", "-one"),
         *("+other", "+own", "-own", "-other"),
