@@ -14,7 +14,7 @@ import pytest
 
 from conformance.catalog.index import Index, scan
 from conformance.catalog.loader import catalog
-from conformance.doctor.duration import work_of
+from conformance.doctor.duration import estimate
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
@@ -57,7 +57,7 @@ def _scheduler(config: pytest.Config, log: Any, index: Index) -> LoadScopeSchedu
             return died_of
 
         def _assign_work_unit(self, node: Any) -> None:
-            longest = max(self.workqueue, key=lambda scope: work_of(self.workqueue[scope]).seconds)
+            longest = max(self.workqueue, key=lambda scope: estimate(self.workqueue[scope]).seconds)
             self.workqueue.move_to_end(longest, last=False)
             # A worker may be dead and not known to be yet: its work is handed on as soon as it is.
             with suppress(OSError):

@@ -33,7 +33,7 @@ class Diagnosis:
     def estimate(self) -> Estimate:
         """What a run of the tests that can be run takes, roughly."""
         verifiable = [each for each in self.prospects if each.outlook is Outlook.VERIFIABLE]
-        return estimate(test for each in verifiable for test in each.tests)
+        return estimate(test.nodeid for each in verifiable for test in each.tests)
 
     @property
     def missing_core(self) -> list[Feature]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from conformance.catalog.index import SuiteTest, without_parameters
+from conformance.catalog.index import without_parameters
 
 FILE = Path(__file__).with_name("work.yaml")
 
@@ -42,13 +42,8 @@ class Estimate:
         )
 
 
-def estimate(tests: Iterable[SuiteTest]) -> Estimate:
-    """The estimate for these tests."""
-    return work_of(test.nodeid for test in tests)
-
-
-def work_of(nodeids: Iterable[str]) -> Estimate:
-    """The same by pytest's ids, parameters or not; a test that has not been recorded counts as the mean of the rest."""
+def estimate(nodeids: Iterable[str]) -> Estimate:
+    """The estimate for tests by pytest's ids, parameters or not; one that has not been recorded counts as the mean."""
     chosen = list(dict.fromkeys(without_parameters(nodeid) for nodeid in nodeids))
     known, assumed = _recorded(), _assumed()
     mean = Work(_mean(each.boots for each in known.values()), _mean(each.migrations for each in known.values()))

@@ -8,17 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conformance.catalog.index import SuiteTest, scan
+from conformance.catalog.index import scan
 from conformance.catalog.loader import catalog
 from conformance.doctor import duration
 from conformance.doctor.duration import estimate, recorded
 
 SUITES = Path(__file__).parents[2] / "suites"
-
-
-def suite_test(name: str) -> SuiteTest:
-    """A test of some file."""
-    return SuiteTest("test_a.py", 1, name, ())
 
 
 @pytest.fixture
@@ -35,14 +30,14 @@ def counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("counts")
 def test_what_was_recorded_is_added_up() -> None:
-    found = estimate([suite_test("test_busy"), suite_test("test_idle"), suite_test("test_busy")])
+    found = estimate(["test_a.py::test_busy", "test_a.py::test_idle", "test_a.py::test_busy"])
     assert (found.tests, found.boots, found.migrations, found.seconds) == (2, 2, 1, 2 * 5 + 2 * 40 + 15)
     assert str(found).startswith("about 2 min with one worker: 2 tests of 5 s, 2 VM boots of 40 s, 1 live migrations")
 
 
 @pytest.mark.usefixtures("counts")
 def test_what_was_not_recorded_counts_as_the_mean() -> None:
-    found = estimate([suite_test("test_new"), suite_test("test_newer")])
+    found = estimate(["test_a.py::test_new", "test_a.py::test_newer"])
     assert (found.boots, found.migrations) == (2, 1)
     assert estimate([]).seconds == 0
     assert str(estimate([])).startswith("less than a minute with one worker: 0 tests")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,34 @@ def test_a_group_is_set_up_once(suites: Suites) -> None:
     made = [json.loads(line) for line in record.read_text().splitlines()]
     assert sorted(group for group, _ in made) == ["blue", "green", "red"], made
     assert {worker for _, worker in made} == {"gw0", "gw1"}, made
+
+
+def unit_of(group: str, record: Path, body: str) -> str:
+    """Tests that go to one worker together, and write their group into ``record``."""
+    return f"""
+pytestmark = pytest.mark.xdist_group("{group}")
+
+@pytest.fixture(scope="module", autouse=True)
+def scenario():
+    with open("{record}", "a") as record:
+        record.write("{group}\\n")
+
+{body}
+"""
+
+
+def test_what_takes_longest_begins_first(suites: Suites) -> None:
+    record = suites.folder.parent / "record"
+    # Nothing is recorded of these, so that each function counts alike, however many parameters it has.
+    one = '@verifies("primary-l2/mtu")\n@pytest.mark.parametrize("number", range(6))\ndef test_it(number):\n    pass\n'
+    three = [f'@verifies("primary-l2/mtu")\ndef test_{number}():\n    pass\n' for number in range(3)]
+    suites.write("test_a.py", unit_of("of-one", record, one))
+    suites.write("test_b.py", unit_of("of-three", record, "\n".join(three)))
+
+    result = suites.run("-n", "1", "-p", "no:randomly")
+
+    assert result.status == 0, result.stdout
+    assert record.read_text().split() == ["of-three", "of-one"]
 
 
 SHOWS = """
