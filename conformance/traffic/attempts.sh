@@ -1,12 +1,10 @@
-# Attempts of one client, side by side. Called in a folder of its own as: sh attempts.sh SECONDS
+# Attempts of one client, side by side. Called in a folder of its own as: sh attempts.sh SECONDS ANEW
 # The file `wanted` has a line for each: NUMBER KIND GREETING PROGRAM…   (KIND: icmp, tcp, udp)
 # Each goes on until it is answered, or until SECONDS after the last of them has begun: an emulated guest takes its time
 # to begin. Prints `cell=NUMBER` and what came, for each.
-# A session that is not answered is begun anew, from another port: one that began while a path was being opened can hang
-# for good. A server that listens again between a client's SYNs answers the next with another sequence number, and what
-# tracks connections on the way (OVS in user space does) takes that for invalid.
-
-ANEW=300   # centiseconds
+# A session that is not answered is begun anew after ANEW seconds, from another port: one that began while a path was
+# being opened can hang for good. A server that listens again between a client's SYNs answers the next with another
+# sequence number, and what tracks connections on the way (OVS in user space does) takes that for invalid.
 
 attempt() {
     number=$1 kind=$2 greeting=$3
@@ -68,9 +66,9 @@ while [ -n "$waiting" ]; do
         fi
     done
     waiting=$still
-    [ -n "$end" ] || [ -z "$begun" ] || end=$((now + $1 * 100)) anew=$((now + ANEW))
+    [ -n "$end" ] || [ -z "$begun" ] || end=$((now + $1 * 100)) anew=$((now + $2 * 100))
     if [ -n "$anew" ] && [ $now -ge $anew ]; then
-        anew=$((now + ANEW))
+        anew=$((now + $2 * 100))
         for number in $waiting; do
             [ ! -e session.$number ] || { read -r program <session.$number && kill $program; } 2>/dev/null
         done

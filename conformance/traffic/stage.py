@@ -79,9 +79,10 @@ class End:
             self.guest.must(command, idempotent=True)
         whole = max(1, round(seconds))
         limit = whole / self.guest.timeouts.scale + 2 * self.guest.timeouts["command-margin"]
+        anew = max(1, round(self.guest.timeouts["probe-attempt"]))
         # The script that makes them is written by one that has just begun.
         written = "until [ -e attempts.sh ]; do sleep 0.1; done"
-        text = self.guest.run(f"{last}; cd {self.folder} && {written}; sh attempts.sh {whole}", limit).text
+        text = self.guest.run(f"{last}; cd {self.folder} && {written}; sh attempts.sh {whole} {anew}", limit).text
         came = {}
         for section in f"\n{text}".split("\ncell=")[1:]:
             number, _, said = section.partition("\n")
