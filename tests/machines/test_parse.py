@@ -92,6 +92,7 @@ def test_errors_of_routers_are_told(sample, name):
 def test_nothing_at_all_is_no_ping():
     assert parse_ping("") == parse_ping("sh: ping: not found\n")
     assert not parse_ping("").all_answered
+    assert str(parse_ping("")) == "no reply"
 
 
 def test_fragments_are_no_answer(sample):

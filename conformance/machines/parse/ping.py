@@ -41,7 +41,7 @@ class Ping:
         return 0 < self.sent == self.received
 
     def __str__(self) -> str:
-        text = f"{self.received} of {self.sent} replies"
+        text = f"{self.received} of {self.sent} replies" if self.sent or self.replies_from else "no reply"
         if self.replies_from:
             text += f" from {', '.join(dict.fromkeys(self.replies_from))}"
         if self.duplicates:
