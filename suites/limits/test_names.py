@@ -45,10 +45,10 @@ def test_a_headless_service_does_not_lead_to_a_vm_on_a_primary_network(plain, ca
 
     machine, client = caged.machine, caged.probed
     service = headless(caged.tenant, "machine", {MACHINE_LABEL: machine.name})
-    named = places(client, service, machine)
+    given = places(client, service, machine)
     with matrix([client, machine], [WAY]) as traffic:
         traffic.check(cells([client], [machine], [WAY], True), "by the VM's own address")
-        findings = traffic.look(cells([client], named, [WAY], False), f"by the addresses that {service} gives")
+        findings = traffic.look(cells([client], given, [WAY], False), f"by the addresses that {service} gives")
     if reached := [finding for finding in findings if not finding.as_expected]:
         at = reached[0].cell.server.address
         raise Lifted(f"{service} gives {at}, at which {client} reaches {machine}: {reached[0]}")

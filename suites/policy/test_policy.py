@@ -1,6 +1,5 @@
 """What a NetworkPolicy does to VMs on a primary network, by ICMP, TCP and UDP."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -24,21 +23,18 @@ def traffic(guarded, other):
         yield made
 
 
-@contextmanager
-def in_force(traffic, tenant, name, spec, planned):
-    """The policy, until the block ends: everything is as planned, and what it shuts was open before it."""
-    traffic.check([replace(cell, allowed=True) for cell in planned if not cell.allowed], f"without {name}")
-    with tenant.policy(name, spec):
-        traffic.check(planned, f"with {name}", SETTLES)
-        yield
+def assert_open_before(traffic, planned):
+    """What a policy is to shut is open without it."""
+    traffic.check([replace(cell, allowed=True) for cell in planned if not cell.allowed], "without a policy")
 
 
 @verifies("policy/default-deny")
 def test_deny_all_blocks_traffic_until_it_is_removed(traffic, guarded, other):
     everyone = [*guarded, *other]
-    inward, outward = cells(everyone, guarded, WAYS, False), cells(guarded, other, WAYS, False)
-    with in_force(traffic, guarded.tenant, "deny-all", deny_all(), [*inward, *outward]):
-        pass
+    planned = [*cells(everyone, guarded, WAYS, False), *cells(guarded, other, WAYS, False)]
+    assert_open_before(traffic, planned)
+    with guarded.tenant.policy("deny-all", deny_all()):
+        traffic.check(planned, "with deny-all", SETTLES)
 
     traffic.check(cells(everyone, everyone, WAYS, True), "deny-all removed")
 
@@ -46,9 +42,10 @@ def test_deny_all_blocks_traffic_until_it_is_removed(traffic, guarded, other):
 @verifies("policy/allow-same-namespace")
 def test_allowing_the_namespace_lets_in_its_vms_and_no_other(traffic, guarded, other):
     within, outward = cells(guarded, guarded, WAYS, True), cells(guarded, other, WAYS, True)
-    inward = cells(other, guarded, WAYS, False)
-    with in_force(traffic, guarded.tenant, "same-namespace", allow_ingress([pods()]), [*within, *outward, *inward]):
-        pass
+    planned = [*within, *outward, *cells(other, guarded, WAYS, False)]
+    assert_open_before(traffic, planned)
+    with guarded.tenant.policy("same-namespace", allow_ingress([pods()])):
+        traffic.check(planned, "with same-namespace", SETTLES)
 
 
 def one_client_one_port(server, client):
@@ -64,8 +61,9 @@ def test_selectors_and_ports_are_honoured(traffic, guarded, other):
     everyone = [*guarded, *other]
     spec, allowed = one_client_one_port(*guarded.on_different_nodes())
     planned = cells(everyone, everyone, WAYS, allowed)
-    with in_force(traffic, guarded.tenant, "one-client-one-port", spec, planned):
-        pass
+    assert_open_before(traffic, planned)
+    with guarded.tenant.policy("one-client-one-port", spec):
+        traffic.check(planned, "with one-client-one-port", SETTLES)
 
 
 @verifies("policy/survives-migration")
@@ -73,7 +71,9 @@ def test_the_policy_holds_after_either_end_moved(traffic, guarded, other):
     server, client = guarded.on_different_nodes()
     spec, allowed = one_client_one_port(server, client)
     planned = cells([*guarded, *other], [server], WAYS, allowed)
-    with in_force(traffic, guarded.tenant, "one-client-one-port", spec, planned):
+    assert_open_before(traffic, planned)
+    with guarded.tenant.policy("one-client-one-port", spec):
+        traffic.check(planned, "before a migration", SETTLES)
         for moving in (server, client):
             move = moving.migrate()
             assert move.target != move.source
