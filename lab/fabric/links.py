@@ -97,7 +97,7 @@ def route(namespace: str, destination: str, gateway: str) -> None:
 
 
 def route_for_others(namespace: str) -> None:
-    """Have the namespace forward packets, and tell nobody of a shorter way: each keeps to its own routes."""
+    """Have the namespace forward packets, tell nobody of a shorter way, and everybody where there is none."""
     with netns.entered(namespace):
         for name, value in (
             ("ip_forward", "1"),

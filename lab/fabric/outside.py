@@ -22,7 +22,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError, TimeoutError):
+    with suppress(OSError):
         writer.write(ANSWER)
         writer.write_eof()
         # Closed on what nobody has read, a connection is reset, and the answer may be lost with it.
