@@ -30,7 +30,8 @@ class ProviderFailed(Exception):
 class Provided:
     """A cluster to run on; ``ours`` tells that it was started for this run, and must go with it.
 
-    ``remarks`` are sentences about it that whoever reads the results has to know.
+    ``remarks`` are sentences about it that whoever reads the results has to know; ``fault_changes`` counts how often
+    somebody planted or lifted a fault in it before.
     """
 
     kubeconfig: Path
@@ -38,6 +39,7 @@ class Provided:
     environment: str
     ours: bool
     remarks: tuple[str, ...] = ()
+    fault_changes: int = 0
 
 
 class Lab:
@@ -47,6 +49,7 @@ class Lab:
         self._name = ("--name", name) if name else ()
         self.ours = False
         """Whether :meth:`up` had to start it, also where it did not come to its end: it must be taken down again."""
+        self._fault_changes = 0
 
     def install_missing(self) -> None:
         """Install what the lab needs of the system; it lists it first, on this terminal. Raises ProviderFailed."""
@@ -62,21 +65,25 @@ class Lab:
         answer = _call(["up", *self._name, "--json"], tell=tell if self.ours else lambda line: None)
         if answer.returncode != 0:
             raise ProviderFailed(f"the lab does not come up: {_said(answer)}")
-        return _provided(answer.stdout, self.ours)
+        provided = _provided(answer.stdout, self.ours)
+        self._fault_changes = provided.fault_changes
+        return provided
 
     def running(self) -> bool:
         """Whether the lab is up."""
         return _call(["status", *self._name, "--json"]).returncode == 0
 
     def trouble(self) -> str | None:
-        """What broke in the lab since it came up, in one line, if anything did."""
+        """What broke in the lab since :meth:`up`, or was broken by intent, in one line, if anything was."""
         try:
             told = json.loads(_call(["status", *self._name, "--json"]).stdout)
         except ValueError:
             return None
-        if told.get("phase") != "degraded":
-            return None
-        return f"the lab itself broke during the run: {told.get('error')}; do not trust what is red, run it again"
+        if told.get("phase") == "degraded":
+            return f"the lab itself broke during the run: {told.get('error')}; do not trust what is red, run it again"
+        if told.get("fault_changes", 0) != self._fault_changes:
+            return "faults were planted in the lab, or lifted, during the run: do not trust its verdicts, run it again"
+        return None
 
     def upgrade(self) -> None:
         """Have the lab play an upgrade; raises ProviderFailed."""
@@ -142,7 +149,8 @@ def _provided(printed: str, ours: bool) -> Provided:
         answer: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
         options = tuple(str(option) for option in answer.get("run_options", ()))
         remarks = tuple(str(remark) for remark in answer.get("remarks", ()))
-        return Provided(Path(answer["kubeconfig"]), options, str(answer.get("environment", "lab")), ours, remarks)
+        kubeconfig, kind = Path(answer["kubeconfig"]), str(answer.get("environment", "lab"))
+        return Provided(kubeconfig, options, kind, ours, remarks, int(answer.get("fault_changes", 0)))
     except (IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise ProviderFailed(f"`python -m lab up --json` printed no kubeconfig: {printed.strip()[:200]!r}") from error
 

@@ -83,6 +83,7 @@ def up(
         raise typer.BadParameter(f"--pace: {error}") from None
     _require_pieces()
     from lab import control  # late: it loads what preflight may have found missing
+    from lab.faults import definitions
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -96,8 +97,8 @@ def up(
         _fail(f"interrupted; lab {name} is down again", INTERRUPTED)
     if as_json:
         environment = {"run_options": control.run_options(config), "environment": "lab"}
-        remarks = control.remarks(config)
-        print(json.dumps({"kubeconfig": str(config.kubeconfig), **environment, "remarks": remarks}))
+        broken = {"remarks": control.remarks(config), "fault_changes": definitions.changes(config.state)}
+        print(json.dumps({"kubeconfig": str(config.kubeconfig), **environment, **broken}))
     else:
         print(f"export KUBECONFIG={config.kubeconfig}")
 

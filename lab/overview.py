@@ -13,6 +13,7 @@ from lab.assembly import is_ready
 from lab.client import Client, Refused
 from lab.config import LabConfig
 from lab.fabric.database import Database, DatabaseError
+from lab.faults import definitions
 from lab.resources import NODES, VMIS
 
 ANSWER_LIMIT = 5.0  # seconds
@@ -20,11 +21,15 @@ ANSWER_LIMIT = 5.0  # seconds
 
 @dataclass
 class Overview:
-    """Made of plain values, to be printed as JSON or as tables. ``memory`` is in bytes, shared pages counted once."""
+    """Made of plain values, to be printed as JSON or as tables.
+
+    ``memory`` is in bytes, shared pages counted once; ``fault_changes`` counts faults planted or lifted so far.
+    """
 
     name: str
     phase: str = "down"
     error: str = ""
+    fault_changes: int = 0
     processes: list[dict[str, Any]] = field(default_factory=list)
     nodes: list[dict[str, Any]] = field(default_factory=list)
     vms: list[dict[str, Any]] = field(default_factory=list)
@@ -44,6 +49,7 @@ def overview(name: str) -> Overview:
     if told is None:
         return made
     made.phase, made.error = told.phase, told.error
+    made.fault_changes = definitions.changes(facts.state)
     if not told.alive():
         if told.phase != "failed":
             made.phase, made.error = "down", "its supervisor was killed; `python -m lab down` clears what is left"

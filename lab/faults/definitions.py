@@ -1,4 +1,4 @@
-"""The faults that the lab knows, and the file that lists those planted."""
+"""The faults that the lab knows, the file that lists those planted, and the log of how they came and went."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from lab.config import LabConfig
 from lab.faults import registry
 from lab.faults.registry import Fault, Settle, UnknownFault
 
-__all__ = ["NotPlanted", "UnknownFault", "all_faults", "lift", "lift_all", "load", "plant", "planted"]
+__all__ = ["NotPlanted", "UnknownFault", "all_faults", "changes", "lift", "lift_all", "load", "plant", "planted"]
 
+LOG = "faults.log"
 THEMES = (
     "addresses",
     "api_rules",
@@ -59,10 +61,19 @@ def planted(state: Path) -> list[str]:
         return []
 
 
+def changes(state: Path) -> int:
+    """How often a fault was planted or lifted since the lab came up; an upgrade that is played does not count."""
+    try:
+        return len((state / LOG).read_text().splitlines())
+    except FileNotFoundError:
+        return 0
+
+
 def plant(state: Path, name: str) -> None:
     """Plant a fault; nothing happens if it is planted. Raises ``UnknownFault``, or what its settling raises."""
     load()
     fault = registry.find(name)
+    _log(state, "planted", [name])
     _write(state, [*(other for other in planted(state) if other != name), name])
     _settle(state, [fault])
 
@@ -73,6 +84,7 @@ def lift(state: Path, name: str) -> None:
     if name not in names:
         raise NotPlanted(f"fault {name} is not planted; planted: {', '.join(names) or 'none'}")
     load()
+    _log(state, "lifted", [name])
     _write(state, [other for other in names if other != name])
     _settle(state, [registry.find(name)])
 
@@ -81,6 +93,7 @@ def lift_all(state: Path) -> None:
     """Lift every fault; raises what their settling raises, none of them being planted any more."""
     load()
     names = planted(state)
+    _log(state, "lifted", names)
     _write(state, [])
     _settle(state, [fault for fault in registry.faults() if fault.name in names])
 
@@ -107,6 +120,12 @@ def _settle(state: Path, faults: Sequence[Fault]) -> None:
             await way(config)
 
     asyncio.run(settle())
+
+
+def _log(state: Path, what: str, names: Sequence[str]) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with (state / LOG).open("a") as log:
+        log.writelines(f"{now} {what} {name}\n" for name in names)
 
 
 def _write(state: Path, names: list[str]) -> None:

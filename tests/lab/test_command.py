@@ -107,10 +107,11 @@ def test_up_and_up_again(lab):
     assert command("fault", "plant", "mtu-without-least", "--name", lab.name).returncode == 0
     broken = json.loads(command("up", "--name", lab.name, "--json").stdout)
     assert broken["remarks"] == ["Faults are planted in it: mtu-without-least."]
+    assert (told["fault_changes"], broken["fault_changes"]) == (0, 1)
     assert command("fault", "lift", "--all", "--name", lab.name).returncode == 0
 
     exit_status, found = lab.status()
-    assert (exit_status, found["phase"], found["error"]) == (0, "ready", "")
+    assert (exit_status, found["phase"], found["error"], found["fault_changes"]) == (0, "ready", "", 2)
     assert {node["name"]: (node["ready"], node["chassis"]) for node in found["nodes"]} == {
         "control-plane": (True, True),
         "worker-1": (True, True),

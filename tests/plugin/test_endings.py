@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -130,6 +131,8 @@ state = os.environ["UDN_TEST_LAB"]
 what = sys.argv[1]
 with open(state, "a") as log:
     log.write(" ".join(sys.argv[1:]) + "\\n")
+if what == "status" and "UDN_TEST_LAB_STATUS" in os.environ:
+    print(os.environ["UDN_TEST_LAB_STATUS"])
 if what == "status":
     sys.exit(1)
 if what == "up" and os.environ.get("UDN_TEST_LAB_BROKEN"):
@@ -139,7 +142,7 @@ if what == "up":
     options = ["--virtctl", os.environ["UDN_TEST_VIRTCTL"], "--outside", "203.0.113.10", "--image", "lab/guest"]
     print("ready in 3 s")
     answer = {"kubeconfig": os.environ["UDN_TEST_KUBECONFIG"], "run_options": options, "environment": "lab"}
-    print(json.dumps(answer | {"remarks": ["It is slowed: boot=40s."]}))
+    print(json.dumps(answer | {"remarks": ["It is slowed: boot=40s."], "fault_changes": 2}))
 """
 
 
@@ -175,6 +178,25 @@ def test_a_lab_that_does_not_come_up_is_a_failed_preflight(
     monkeypatch.setenv("UDN_TEST_LAB_BROKEN", "yes")
     assert "no /dev/net/tun: load the module tun" in _preflight(suites, "--lab", kubeconfig=False)
     assert log.read_text().splitlines()[-1] == "down"
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ({"phase": "degraded", "error": "process x ended", "fault_changes": 2}, "the lab itself broke during the run"),
+        ({"phase": "ready", "fault_changes": 3}, "faults were planted in the lab, or lifted, during the run"),
+        ({"phase": "ready", "fault_changes": 2}, None),
+    ],
+)
+def test_what_became_of_the_lab_under_a_run_is_told(
+    suites: Suites, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: dict[str, object], told: str | None
+) -> None:
+    _lab(suites, tmp_path, monkeypatch)
+    monkeypatch.setenv("UDN_TEST_LAB_STATUS", json.dumps(status))
+    suites.write("test_all.py", "@verifies('primary-l2/mtu')\ndef test_good():\n    pass\n")
+    result = suites.run("--lab", kubeconfig=False)
+    assert ("do not trust" in result.stdout) == (told is not None)
+    assert told is None or told in result.stdout
 
 
 def test_a_lab_that_comes_as_a_kubeconfig_is_a_lab(suites: Suites) -> None:
