@@ -30,7 +30,7 @@ def masquerade_subnet(sight: Sight) -> Answer:
         masquerade = found.masquerade()
     except ValueError as error:
         return None, f"the masquerade subnet that is set is none: {error}"
-    return True, f"{masquerade} holds {masquerade.room} networks, there are {len(sight.networks)}"
+    return True, str(masquerade)
 
 
 @detects("localnet")

@@ -16,6 +16,7 @@ import trustme
 from conformance.features import detectors
 from conformance.features.detect import detect
 from conformance.features.model import Feature, FeatureSet
+from conformance.features.ovn_kubernetes import OvnKubernetes
 from conformance.features.sight import Given, Sight
 from conformance.features.virtctl import judge
 from conformance.kube.api import Api
@@ -111,27 +112,31 @@ CONF = '[gateway]\nmode=shared\nv4-masquerade-subnet="100.98.0.0/24"\n[ovnkubern
 
 
 @pytest.mark.parametrize(
-    ("daemons", "conf", "told"),
+    ("daemons", "conf", "told", "room"),
     [
         (
             ovnkube(),
             "",
-            "169.254.169.0/29 (ovnkube's default: neither net/ovnkube-node nor ovnkube-config sets one) holds 0",
+            "169.254.169.0/29 (ovnkube's default: neither net/ovnkube-node nor ovnkube-config sets one)",
+            0,
         ),
         (
             ovnkube(OVN_V4_MASQUERADE_SUBNET=""),
             CONF,
-            "100.98.0.0/24 (v4-masquerade-subnet in ovnkube-config) holds 122",
+            "100.98.0.0/24 (v4-masquerade-subnet in ovnkube-config)",
+            122,
         ),
         (
             ovnkube(OVN_V4_MASQUERADE_SUBNET="169.254.0.0/17"),
             CONF,
-            "169.254.0.0/17 (OVN_V4_MASQUERADE_SUBNET of net/ovnkube-node) holds 16378",
+            "169.254.0.0/17 (OVN_V4_MASQUERADE_SUBNET of net/ovnkube-node)",
+            16378,
         ),
         (
             ovnkube("--x=y --gateway-v4-masquerade-subnet=10.0.0.0/20"),
             "not [a file",
-            "10.0.0.0/20 (--gateway-v4-masquerade-subnet of net/ovnkube-node) holds 2042",
+            "10.0.0.0/20 (--gateway-v4-masquerade-subnet of net/ovnkube-node)",
+            2042,
         ),
     ],
 )
@@ -140,11 +145,14 @@ def test_the_masquerade_subnet_where_each_distribution_keeps_it(
     daemons: dict[str, Any],
     conf: str,
     told: str,
+    room: int,
 ) -> None:
     cluster.answers["/apis/apps/v1/daemonsets"] = {"items": [daemons]}
     cluster.answers["/api/v1/namespaces/net/configmaps/ovnkube-config"] = {"data": {"ovnkube.conf": conf}}
-    found = look(cluster)["masquerade-subnet"]
-    assert found.evidence == f"masquerade subnet {told} networks, there are 0"
+    assert look(cluster)["masquerade-subnet"].evidence == f"masquerade subnet {told}"
+    found = OvnKubernetes.of(Sight(Api.connect(cluster.kubeconfig), Given()))
+    assert found is not None
+    assert found.masquerade().room == room
 
 
 @pytest.mark.parametrize(
