@@ -6,7 +6,6 @@ import secrets
 import time
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
-from typing import Any
 
 import yaml
 
@@ -16,16 +15,15 @@ from conformance.kube import patches
 from conformance.kube.api import Object
 from conformance.kube.describe import summary
 from conformance.kube.manifests import migration as migration_manifest
-from conformance.kube.resources import MIGRATIONS, PODS, VMIS, VMS
+from conformance.kube.resources import MIGRATIONS, VMIS, VMS
 from conformance.kube.waits import TimedOut, wait_gone, wait_until
 from conformance.machines import boot
 from conformance.machines.access import Access, Credentials
-from conformance.machines.claim import Claim, claims_of
 from conformance.machines.console import Console, LoginFailed
 from conformance.machines.guest import Guest
 from conformance.machines.identity import Identity
 from conformance.machines.migration import FORCED_FAILURE, LIVE_MIGRATION, Migration, follow_failure, follow_migration
-from conformance.machines.pod import Pod
+from conformance.machines.reported import ReportedMachine, addresses_of, phase_of
 from conformance.traffic.stream import Stream, stream
 
 SEEN_BY_GUEST = "ip address; ip route; ip -6 route; ip neigh"
@@ -34,109 +32,20 @@ GLANCE = 5.0
 """Seconds in which its console must answer that."""
 
 
-class VirtualMachine:
+class VirtualMachine(ReportedMachine):
     """One VM, by name; nothing of the cluster's state is cached, each answer is read anew."""
 
     def __init__(self, access: Access, namespace: str, name: str) -> None:
+        super().__init__(access.api, namespace, name)
         self.access = access
-        self.api = access.api
-        self.namespace = namespace
-        self.name = name
         self._migration_known = ""
 
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
-
-    def __repr__(self) -> str:
-        return f"VirtualMachine({self})"
-
-    # -- what the cluster says of it
+    # -- its guest
 
     @property
     def credentials(self) -> Credentials:
         """Who logs in to its guest."""
         return self.access.credentials
-
-    def vm(self) -> Object:
-        """The VirtualMachine object as it is now."""
-        return self.api.get(VMS, self.name, self.namespace)
-
-    def vmi(self) -> Object:
-        """The VirtualMachineInstance as it is now; ``NotFound`` while the VM is stopped."""
-        return self.api.get(VMIS, self.name, self.namespace)
-
-    @property
-    def uid(self) -> str:
-        """UID of the VirtualMachine object."""
-        return str(self.vm()["metadata"]["uid"])
-
-    @property
-    def node(self) -> str:
-        """Name of the node that it runs on."""
-        return str(self.vmi()["status"].get("nodeName", ""))
-
-    @property
-    def interfaces(self) -> list[dict[str, Any]]:
-        """``status.interfaces`` of the VMI; the pod network's comes first."""
-        entries: list[dict[str, Any]] = self.vmi().get("status", {}).get("interfaces") or []
-        return entries
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """Addresses of the first interface, by the VMI's status."""
-        return _addresses(self._first_interface())
-
-    @property
-    def address(self) -> str:
-        """First address of the first interface, by the VMI's status."""
-        addresses = self.addresses
-        if not addresses:
-            raise AssertionError(f"VMI {self} reports no address: {summary(self.vmi())}")
-        return addresses[0]
-
-    @property
-    def mac(self) -> str:
-        """MAC of the first interface, by the VMI's status."""
-        return str(self._first_interface().get("mac", "")).lower()
-
-    @property
-    def migration_uid(self) -> str:
-        """UID of the last migration of the running VMI; empty when there was none."""
-        state = self.vmi().get("status", {}).get("migrationState") or {}
-        return str(state.get("migrationUid", ""))
-
-    @property
-    def pod(self) -> Pod:
-        """The virt-launcher pod in which it runs now."""
-        vmi = self.vmi()
-        node, active = vmi["status"].get("nodeName"), vmi["status"].get("activePods") or {}
-        pods = self.api.list(PODS, self.namespace, labels=f"kubevirt.io/created-by={vmi['metadata']['uid']}")
-        for pod in pods:
-            # While it migrates there are two; the one on the VMI's node holds the guest.
-            if pod["spec"].get("nodeName") == node and pod["metadata"]["uid"] in (active or {pod["metadata"]["uid"]}):
-                return Pod(self.api, self.namespace, pod["metadata"]["name"])
-        names = [pod["metadata"]["name"] for pod in pods]
-        raise AssertionError(f"VMI {self} on {node}: none of its pods {names} is the active one {active}")
-
-    def claims(self) -> list[Claim]:
-        """Its address claims, one for each network with persistent addresses."""
-        return claims_of(self.api, self.namespace, self.name)
-
-    def claim(self) -> Claim:
-        """Its address claim; ``AssertionError`` unless there is exactly one."""
-        claims = self.claims()
-        assert len(claims) == 1, f"{self} has {len(claims)} address claims, expected one: {claims}"
-        return claims[0]
-
-    def identity(self) -> Identity:
-        """What VMI, guest and claims say of its addresses and MAC."""
-        interface = self._first_interface()
-        nic = self.guest.nic()
-        claimed = tuple(address for claim in self.claims() for address in claim.addresses)
-        mac = str(interface.get("mac", "")).lower()
-        return Identity(_addresses(interface), mac, tuple(nic.addresses), nic.mac, claimed)
-
-    # -- its guest
 
     @cached_property
     def console(self) -> Console:
@@ -155,6 +64,14 @@ class VirtualMachine:
     def guest(self) -> Guest:
         """Its guest, over the console."""
         return Guest(self.console, self.access.timeouts)
+
+    def identity(self) -> Identity:
+        """What VMI, guest and claims say of its addresses and MAC."""
+        interface = self._first_interface()
+        nic = self.guest.nic()
+        claimed = tuple(address for claim in self.claims() for address in claim.addresses)
+        mac = str(interface.get("mac", "")).lower()
+        return Identity(addresses_of(interface), mac, tuple(nic.addresses), nic.mac, claimed)
 
     # -- its life
 
@@ -202,7 +119,7 @@ class VirtualMachine:
 
         def reports(vmi: Object) -> bool:
             interfaces = vmi.get("status", {}).get("interfaces") or [{}]
-            return bool(_addresses(interfaces[0]))
+            return bool(addresses_of(interfaces[0]))
 
         wait_until(self.api, VMIS, self.name, self.namespace, reports, "vm-address", "address in status.interfaces")
 
@@ -310,9 +227,6 @@ class VirtualMachine:
         vmi = self.api.find(VMIS, self.name, self.namespace)
         return vmi is None or vmi["metadata"]["uid"] != uid or "deletionTimestamp" in vmi["metadata"]
 
-    def _first_interface(self) -> dict[str, Any]:
-        return next(iter(self.interfaces), {})
-
     def _leave_console(self) -> None:
         if "console" in self.__dict__:
             self.console.close()
@@ -336,13 +250,3 @@ class VirtualMachine:
             self._migration_known = uid
             return f"the VM moved from {state.get('sourceNode')} to {state.get('targetNode')}"
         return None
-
-
-def phase_of(vmi: Object) -> str:
-    """``status.phase`` of a VMI; empty while there is none."""
-    return str(vmi.get("status", {}).get("phase", ""))
-
-
-def _addresses(interface: dict[str, Any]) -> tuple[str, ...]:
-    one = interface.get("ipAddress")
-    return tuple(interface.get("ipAddresses") or ([one] if one else []))
