@@ -9,6 +9,7 @@ import asyncio
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address, ip_interface, ip_network
@@ -36,6 +37,7 @@ from lab.processes import Processes, ProcessFailed
 
 NEIGHBOUR_SECONDS = 3600
 SOCKET_LIMIT = 10.0  # seconds
+ADDRESS_LIMIT = 10.0  # seconds
 _SOCKET_INTERVAL = 0.005  # seconds
 
 
@@ -80,12 +82,32 @@ class Fabric:
         the network. Call again within the hour.
         """
         for node in self._config.nodes:
-            switch = self._config.state / "nodes" / node.name / "ovs-vswitchd.ctl"
+            switch = self._switch(node)
             daemons.control(switch, "tnl/neigh/aging", str(NEIGHBOUR_SECONDS))
             for peer in self._config.nodes:
                 if peer is not node:
                     underlay = [peer.address, mac_of(peer.address)]
                     daemons.control(switch, "tnl/neigh/set", daemons.PHYSICAL_BRIDGE, *underlay)
+
+    def _route_tunnels(self, node: Node) -> None:
+        """Tell a node's switch that its tunnels go by the underlay; raises ``OSError``.
+
+        It takes its own end from the bridge's address, of which the kernel tells it a moment after it is set. Tunnels
+        are of IPv4 alone.
+        """
+        deadline = time.monotonic() + ADDRESS_LIMIT
+        while True:
+            try:
+                daemons.control(self._switch(node), "ovs/route/add", UNDERLAY_SUBNETS[0], daemons.PHYSICAL_BRIDGE)
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_SOCKET_INTERVAL)
+            else:
+                return
+
+    def _switch(self, node: Node) -> Path:
+        return self._config.state / "nodes" / node.name / "ovs-vswitchd.ctl"
 
     def _wire(self) -> None:
         config = self._config
@@ -157,6 +179,7 @@ class Fabric:
         own = [f"{address}/{ip_network(subnet).prefixlen}" for address, subnet in underlay]
         routers = self._config.of_its_families(UNDERLAY_ROUTERS)
         links.configure(space, daemons.PHYSICAL_BRIDGE, *own, gateways=routers)
+        self._route_tunnels(node)
         default = default_network(self._config)
         inside = default.management_ips(node.name)
         links.configure(space, MANAGEMENT_INTERFACE, *inside, mac=mac_of(inside[0]), mtu=default.mtu)

@@ -50,9 +50,14 @@ def northd(directory: Path) -> list[str]:
 
 
 def vswitchd(directory: Path) -> list[str]:
-    """A node's switch."""
+    """A node's switch, which finds tunnels' ends by the routes that it is told alone.
+
+    The system's it would forget and read again whenever an interface comes or goes, and lose packets of tunnels, in
+    both directions, meanwhile.
+    """
     return [
         "ovs-vswitchd",
+        "--disable-system-route",
         f"unix:{directory}/db.sock",
         f"--unixctl={directory}/ovs-vswitchd.ctl",
         f"--pidfile={directory}/ovs-vswitchd.pid",

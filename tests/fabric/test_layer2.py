@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
+from lab import netns
+from lab.fabric import links
 from lab.fabric.model import Layer2
 from lab.fabric.names import layer2_switch
 from lab.fabric.ports import NoSuchNetwork
@@ -48,6 +52,26 @@ def test_first_packet_across_nodes_is_not_lost_and_keeps_its_ttl(trio):
     assert ping.returncode == 0, ping.stdout
     assert "ttl=64" in ping.stdout
     assert far.mac in near.run("ip", "neigh", "show", far.ip).stdout
+
+
+def test_interfaces_that_come_and_go_cost_no_packet_of_a_tunnel(bench, trio):
+    near, _, far = trio
+    node = bench.config.netns(near.node)
+    done = threading.Event()
+
+    def come_and_go():
+        while not done.is_set():
+            links.create_cable((node, "comes"), (node, "goes"))
+            subprocess.run(netns.command(node, ["ip", "link", "del", "comes"]), check=True)
+
+    coming = threading.Thread(target=come_and_go)
+    coming.start()
+    try:
+        ping = near.run("busybox", "ping", "-q", "-c", "1000", "-i", "0.005", "-W", "5", far.ip)
+    finally:
+        done.set()
+        coming.join()
+    assert "1000 packets received" in ping.stdout
 
 
 def test_tcp_and_udp_across_nodes(trio):
