@@ -146,3 +146,13 @@ def build(values: argparse.Namespace, shared: Shared, base: Path) -> RunContext:
 def out_folder(values: argparse.Namespace, base: Path) -> Path:
     """Where results go."""
     return (base / (values.udn_out or "out")).absolute()
+
+
+def keep_results_apart(values: argparse.Namespace, base: Path) -> None:
+    """Put JUnit's and Allure's results where the run's are, unless the user named another place."""
+    out = out_folder(values, base)
+    values.udn_out = str(out)
+    if values.xmlpath is None:
+        values.xmlpath = str(out / "junit.xml")
+    if values.allure_report_dir is None:
+        values.allure_report_dir = str(out / "allure-results")

@@ -6,21 +6,20 @@ import argparse
 import os
 import time
 from collections.abc import Generator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
-from queue import Empty
 from typing import Any
 
 import pytest
 
 from conformance import options
+from conformance.asked import left_out_by, rerun
 from conformance.catalog.index import Index, without_group
 from conformance.catalog.loader import catalog
 from conformance.cleaning import sweep
 from conformance.context import Shared, build, new_password, new_run_id, out_folder
+from conformance.distribution import take_late_reports, worker_of
 from conformance.doctor import Diagnosis, diagnose
 from conformance.doctor.lines import lines
 from conformance.evidence.redaction import REDACTOR
@@ -30,7 +29,7 @@ from conformance.preflight import PreflightFailed, enter_as_asked
 from conformance.progress import ADDRESS, Progress
 from conformance.provider import Lab, ProviderFailed, adopt
 from conformance.results import ci, junit, terminal
-from conformance.results.records import ALONE, Phase, Stream
+from conformance.results.records import Phase, Stream
 from conformance.results.requirements import INTERRUPTED, Judged, judge_all
 from conformance.results.run import Ending, Environment, Plan, Run, environment_kind
 from conformance.results.writers import write_all
@@ -182,7 +181,7 @@ class Controller:
             phase, last = Phase.from_plain(plain), report.when == "teardown"
         elif str(report.when) == "???":  # xdist's report of a worker that died
             reason = REDACTOR.text(" ".join(str(report.longrepr).split()))
-            phase, last = Phase(self._index.ids_of(nodeid), Verdict.BLOCKED, reason, worker=_worker(report)), True
+            phase, last = Phase(self._index.ids_of(nodeid), Verdict.BLOCKED, reason, worker=worker_of(report)), True
         else:
             return
         record = self._stream.add(nodeid, phase, report.duration, last)
@@ -214,24 +213,11 @@ class Controller:
 
     def _end(self, session: pytest.Session, exitstatus: int) -> None:
         if exitstatus == pytest.ExitCode.INTERRUPTED:
-            self._late_reports()
+            take_late_reports(self._config)
             self._cases.cut_off(self._config, self._planned, self._index.ids_of, INTERRUPTED)
         if exitstatus == pytest.ExitCode.OK and not any(r.verdict in CONCLUSIVE for r in self._stream.records):
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         self._finish(int(session.exitstatus), interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
-
-    def _late_reports(self) -> None:
-        """Take what workers sent before the interruption, and what they send as they end; xdist drops it."""
-        distributed = self._config.pluginmanager.getplugin("dsession")
-        manager = getattr(distributed, "nodemanager", None)
-        if distributed is None or manager is None:
-            return
-        manager.teardown_nodes()
-        with suppress(Empty):
-            while True:
-                event, arguments = distributed.queue.get_nowait()
-                if event == "testreport":
-                    distributed.worker_testreport(**arguments)
 
     def _finish(self, exit_status: int, interrupted: bool = False, preflight: str | None = None) -> None:
         run = Run(
@@ -244,7 +230,7 @@ class Controller:
             records=tuple(self._stream.records),
             unfinished=tuple(self._stream.unfinished()),
             ending=Ending(exit_status, interrupted, preflight),
-            rerun=self._rerun(),
+            rerun=rerun(self._values, self._shared.environment, self._given_kubeconfig),
         )
         judged = judge_all(catalog(), run)
         allure = getattr(self._values, "allure_report_dir", None)
@@ -292,26 +278,11 @@ class Controller:
     def _plan(self) -> Plan:
         return Plan(
             planned=frozenset(self._planned),
-            left_out_by=self._left_out_by(),
+            left_out_by=left_out_by(self._config),
             broken_files=dict(self._broken),
             stops_early=bool(self._values.maxfail),
             selection=options.selection(self._values),
         )
-
-    def _left_out_by(self) -> str:
-        asked = [str(options.selection(self._values))]
-        asked += [f"-k {self._values.keyword}"] if self._values.keyword else []
-        asked += [f"-m {self._values.markexpr}"] if self._values.markexpr else []
-        chosen = [one for one in asked if one != "everything"]
-        return " ".join(chosen) or f"the paths given: {' '.join(map(str, self._config.args))}"
-
-    def _rerun(self) -> tuple[str, ...]:
-        values = self._values
-        if self._shared.environment == "lab" or not values.udn_kubeconfig:
-            name = ("--lab-name", values.udn_lab_name) if values.udn_lab_name else ()
-            return ("udn-conformance", "run", "--lab", *name)
-        context = ("--context", values.udn_context) if values.udn_context else ()
-        return ("udn-conformance", "run", "--kubeconfig", str(self._given_kubeconfig), *context)
 
     def _terminal(self) -> Any:
         self._reporter = self._reporter or self._config.pluginmanager.getplugin("terminalreporter")
@@ -321,19 +292,3 @@ class Controller:
         reporter = self._terminal()
         if reporter is not None:
             reporter.write_line(REDACTOR.text(line))
-
-
-def _worker(report: pytest.TestReport) -> str:
-    """Whose report it is; xdist puts the worker's node into each that it passes on."""
-    gateway = getattr(getattr(report, "node", None), "gateway", None)
-    return str(getattr(gateway, "id", ALONE))
-
-
-def keep_results_apart(values: argparse.Namespace, base: Path) -> None:
-    """Put JUnit's and Allure's results where the run's are, unless the user named another place."""
-    out = out_folder(values, base)
-    values.udn_out = str(out)
-    if values.xmlpath is None:
-        values.xmlpath = str(out / "junit.xml")
-    if values.allure_report_dir is None:
-        values.allure_report_dir = str(out / "allure-results")

@@ -15,8 +15,8 @@ from conformance import options
 from conformance.catalog.index import Index, scan
 from conformance.catalog.loader import CatalogError, catalog
 from conformance.catalog.verifies import MARKER
-from conformance.context import RunContext, Shared, build, out_folder
-from conformance.controller import WORKER_KEY, Controller, keep_results_apart
+from conformance.context import RunContext, Shared, build, keep_results_apart, out_folder
+from conformance.controller import WORKER_KEY, Controller
 from conformance.evidence.allure import AllureRedaction
 from conformance.evidence.redaction import REDACTOR, kubeconfig_secrets
 from conformance.interrupts import Interrupts
