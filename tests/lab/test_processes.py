@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,13 @@ asyncio.run(run())
     os.close(child)
 
 
+def environment_of(pid: int) -> str:
+    """Its text, which is empty for the moment in which a process becomes its program."""
+    while not (environment := Path(f"/proc/{pid}/environ").read_text()):
+        time.sleep(0.01)
+    return environment
+
+
 def test_what_is_restarted_is_another_process_of_the_same_command_and_no_failure(lab, tmp_path):
     ended: list[str] = []
     environments: list[str] = []
@@ -144,7 +152,7 @@ def test_what_is_restarted_is_another_process_of_the_same_command_and_no_failure
         (before,) = owned.owned()
         await owned.restart("sleeper")
         (after,) = owned.owned()
-        environments.append(await asyncio.to_thread(Path(f"/proc/{after.pid}/environ").read_text))
+        environments.append(await asyncio.to_thread(environment_of, after.pid))
         await owned.end(["sleeper"])
         return before.pid, after.pid
 
