@@ -128,7 +128,7 @@ def endpoints_of(service: Object, pods: Sequence[Object]) -> Object:
 def slice_of(service: Object, pods: Sequence[Object], family: str) -> Object:
     """The EndpointSlice of a service with these pods' addresses of a family."""
     name = str(service["metadata"]["name"])
-    suffix = hashlib.sha256(f"{service['metadata']['uid']} {family}".encode()).hexdigest()[:5]
+    suffix = hashlib.sha256(f"{service['metadata']['uid']} {family}".encode()).hexdigest()[:10]
     labels = {SERVICE_NAME: name, MANAGED_BY: _CONTROLLER}
     if service["spec"].get("clusterIP") == "None":
         labels["service.kubernetes.io/headless"] = ""

@@ -189,6 +189,14 @@ def test_the_target_pod_keeps_away_from_the_source() -> None:
     assert pod["spec"]["nodeSelector"]["disk"] == "fast"
 
 
+def test_no_two_migrations_share_a_target_pod() -> None:
+    # By the first five digits of their hashes, as names had them once, these two are the same.
+    uids = ("72f9c576-7963-4033-9253-2fd2402aa406", "22bcb2fe-1710-4a48-82ab-f869f13df9b5")
+    moves = [{"metadata": {"uid": uid, "name": "move"}, "spec": {}} for uid in uids]
+    one, other = (launcher.migration_target_pod(vmi_of(), move)["metadata"]["name"] for move in moves)
+    assert one != other
+
+
 @pytest.mark.parametrize(("text", "size"), [("96Mi", 96 * 2**20), ("1G", 10**9), (1024, 1024), ("1.5Gi", 3 * 2**29)])
 def test_quantities(text: object, size: int) -> None:
     assert launcher.quantity(text) == size

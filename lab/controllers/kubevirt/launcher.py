@@ -83,8 +83,9 @@ def quantity(value: object) -> int:
 
 
 def _pod_name(vmi_name: str, uid: str) -> str:
-    # Derived, not random: creating it twice is refused instead of making two.
-    return f"virt-launcher-{vmi_name}-{hashlib.sha256(uid.encode()).hexdigest()[:5]}"
+    # Derived, not random: creating it twice is refused instead of making two. Five digits, as KubeVirt's names have,
+    # are too few for that: two migrations of a VM shared them once, and the later one waited for ever.
+    return f"virt-launcher-{vmi_name}-{hashlib.sha256(uid.encode()).hexdigest()[:10]}"
 
 
 def _labels(vmi: Object) -> dict[str, str]:

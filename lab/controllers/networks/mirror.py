@@ -72,7 +72,7 @@ class EndpointSliceMirror:
     def _copy(self, source: Object, attachment: Attachment) -> Object:
         metadata = source["metadata"]
         service = metadata["labels"][DEFAULT_SERVICE]
-        suffix = hashlib.sha256(f"{attachment.definition.network} {metadata['uid']}".encode()).hexdigest()[:5]
+        suffix = hashlib.sha256(f"{attachment.definition.network} {metadata['uid']}".encode()).hexdigest()[:10]
         labels = {name: value for name, value in metadata["labels"].items() if name != DEFAULT_SERVICE}
         endpoints = [self._endpoint(one, source, attachment) for one in source.get("endpoints") or ()]
         return {
