@@ -70,11 +70,12 @@ def changes(state: Path) -> int:
 
 
 def plant(state: Path, name: str) -> None:
-    """Plant a fault; nothing happens if it is planted. Raises ``UnknownFault``, or what its settling raises."""
+    """Plant a fault, as the last if it is planted. Raises ``UnknownFault``, or what its settling raises."""
     load()
     fault = registry.find(name)
-    _log(state, "planted", [name])
-    _write(state, [*(other for other in planted(state) if other != name), name])
+    before = planted(state)
+    _log(state, "planted", [name] if name not in before else [])
+    _write(state, [*(other for other in before if other != name), name])
     _settle(state, [fault])
 
 

@@ -51,13 +51,16 @@ def test_planting_and_lifting_are_written_down(tmp_path):
     definitions.plant(tmp_path, two)
     definitions.plant(tmp_path, one)
     assert definitions.planted(tmp_path) == [two, one]
+    assert definitions.changes(tmp_path) == 2
     definitions.lift(tmp_path, two)
     with pytest.raises(definitions.NotPlanted, match=f"{two} is not planted; planted: {one}"):
         definitions.lift(tmp_path, two)
     with pytest.raises(definitions.UnknownFault, match="there is no fault nonsense"):
         definitions.plant(tmp_path, "nonsense")
     definitions.lift_all(tmp_path)
+    definitions.lift_all(tmp_path)
     assert definitions.planted(tmp_path) == []
+    assert definitions.changes(tmp_path) == 4
 
 
 def test_a_planted_fault_works_at_once_and_no_longer_than_it_is_planted(tmp_path):
