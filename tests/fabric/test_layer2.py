@@ -57,12 +57,14 @@ def test_first_packet_across_nodes_is_not_lost_and_keeps_its_ttl(trio):
 def test_interfaces_that_come_and_go_cost_no_packet_of_a_tunnel(bench, trio):
     near, _, far = trio
     node = bench.config.netns(near.node)
-    done = threading.Event()
+    done, gone = threading.Event(), 0
 
     def come_and_go():
+        nonlocal gone
         while not done.is_set():
             links.create_cable((node, "comes"), (node, "goes"))
             subprocess.run(netns.command(node, ["ip", "link", "del", "comes"]), check=True)
+            gone += 1
 
     coming = threading.Thread(target=come_and_go)
     coming.start()
@@ -71,6 +73,7 @@ def test_interfaces_that_come_and_go_cost_no_packet_of_a_tunnel(bench, trio):
     finally:
         done.set()
         coming.join()
+    assert gone > 20, f"only {gone} interfaces came and went"
     assert "1000 packets received" in ping.stdout
 
 

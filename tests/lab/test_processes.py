@@ -136,8 +136,9 @@ asyncio.run(run())
 
 
 def environment_of(pid: int) -> str:
-    """Its text, which is empty for the moment in which a process becomes its program."""
-    while not (environment := Path(f"/proc/{pid}/environ").read_text()):
+    """Its text, which is empty for the moment in which a process becomes its program, and when it has ended."""
+    deadline = time.monotonic() + 10
+    while not (environment := Path(f"/proc/{pid}/environ").read_text()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return environment
 
