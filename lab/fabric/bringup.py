@@ -38,7 +38,7 @@ from lab.processes import Processes, ProcessFailed
 NEIGHBOUR_SECONDS = 3600
 SOCKET_LIMIT = 10.0  # seconds
 ADDRESS_LIMIT = 10.0  # seconds
-_SOCKET_INTERVAL = 0.005  # seconds
+_POLL_INTERVAL = 0.005  # seconds
 
 
 class Fabric:
@@ -102,7 +102,7 @@ class Fabric:
             except OSError:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(_SOCKET_INTERVAL)
+                time.sleep(_POLL_INTERVAL)
             else:
                 return
 
@@ -216,7 +216,7 @@ async def listening(path: Path) -> None:
     try:
         async with asyncio.timeout(SOCKET_LIMIT):
             while not _accepts(path):  # noqa: ASYNC110 (a daemon tells nobody that it listens)
-                await asyncio.sleep(_SOCKET_INTERVAL)
+                await asyncio.sleep(_POLL_INTERVAL)
     except TimeoutError as error:
         raise TimeoutError(f"nothing listens at {path} after {SOCKET_LIMIT:g} s") from error
 
