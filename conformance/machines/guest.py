@@ -147,7 +147,9 @@ class Guest:
         source: str | None = None,
         ttl: int | None = None,
     ) -> Ping:
-        """Ping an address; ``size`` is the payload, ``packet`` the whole IP packet, in bytes; ``ttl``: hops allowed.
+        """Ping an address, and count its own answers alone.
+
+        ``size`` is the payload, ``packet`` the whole IP packet, in bytes; ``ttl``: hops allowed.
 
         With ``fragment=False`` only packets that left whole count. iputils is told to set "don't fragment". busybox
         cannot be told; but Linux sets that bit on every packet that fits the path as it knows it, and counts those
@@ -164,13 +166,13 @@ class Guest:
         command = " ".join([*words, quote(ip)])
         limit = count * PING_INTERVAL + PING_WAIT + self.timeouts["command-margin"] / self.timeouts.scale
         if fragment or not self.tools.busybox_ping:
-            return parse_ping(self.run(command, limit, idempotent=True).text)
+            return parse_ping(self.run(command, limit, idempotent=True).text).answers_of(ip)
         counters, cut = ("/proc/net/snmp6", "Ip6.FragOKs") if version == 6 else ("/proc/net/snmp", "Ip.FragOKs")
         text = self.run(f"cat {counters}; {command}; cat {counters}", limit, idempotent=True).text
         before, found, after = text.partition("PING")
         # The output of ping holds nothing that reads as a counter.
         was, now = (parse_counters(part).get(cut, 0) for part in (before, after))
-        result = parse_ping(found + after)
+        result = parse_ping(found + after).answers_of(ip)
         return result.fragmented() if now > was else result
 
     def must_reach_address(self, ip: str, count: int = 3) -> Ping:

@@ -131,7 +131,7 @@ class Matrix:
         for said in side_by_side([partial(tries, client) for client in clients]):
             came |= said
         after = self._look(servers)
-        pings = {cell: parse_ping(text) for cell, text in came.items() if cell.way.protocol == "icmp"}
+        pings = {cell: self._ping(cell, text) for cell, text in came.items() if cell.way.protocol == "icmp"}
         seen = self._judge_pings(pings, before, after)
         for cell in cells:
             if cell not in pings:
@@ -139,6 +139,9 @@ class Matrix:
                     cell, came[cell], greetings[cell], self._spots[cell.client].address, before, after
                 )
         return seen
+
+    def _ping(self, cell: Cell, text: str) -> Ping:
+        return parse_ping(text).answers_of(self._spots[cell.server].address)
 
     def _look(self, servers: Sequence[Peer]) -> dict[Peer, Look]:
         return dict(zip(servers, side_by_side([self._ends[server].look for server in servers]), strict=True))
@@ -184,7 +187,7 @@ class Matrix:
         before = self._ends[server].look().echos
         (said,) = self._ends[cell.client].attempt([attempt], self._timeout("probe-attempt"))
         heard = self._ends[server].look().echos - before
-        ping = parse_ping(said)
+        ping = self._ping(cell, said)
         replies = _replies(ping)
         if replies > heard:
             return Seen(f"{ping}, but {server} itself got {heard} requests: someone else answered")

@@ -75,6 +75,20 @@ def _dropped(wire: Wire) -> Iterable[str]:
     yield f"{NO_DHCP} drop"
 
 
+ANSWERED_BY_ANOTHER = fault(
+    "pings-answered-from-elsewhere",
+    "replies to pings arrive with an address that was not asked",
+    "primary-l2/same-subnet-across-nodes",
+    "primary-l2/same-node",
+    message=r"\S+ -> \S+: 0 of \d+ replies: .*reply from \S+, which was not asked",
+)
+
+
+@frames(ANSWERED_BY_ANOTHER)
+def _from_elsewhere(wire: Wire) -> Iterable[str]:
+    yield f'oifname "{wire.tap}" icmp type echo-reply ip saddr {wire.subnet} ip saddr set ip saddr | 0.0.0.64'
+
+
 PATH_MTU = fault(
     "path-mtu-lowered",
     "packets above 1300 bytes are lost on the way",

@@ -69,6 +69,27 @@ def test_duplicates_do_not_count_as_answers(sample, kind):
     assert set(ping.replies_from) == {"10.9.0.1", "10.9.0.2"}
 
 
+@BOTH
+def test_replies_of_others_do_not_count(sample, kind):
+    ping = parse_ping(sample(kind, "ping"))
+    assert ping.answers_of("10.9.0.2") == ping
+    other = ping.answers_of("10.9.0.9")
+    assert (other.sent, other.received, other.replies_from) == (ping.sent, 0, ())
+    assert str(other) == f"0 of {ping.sent} replies: reply from 10.9.0.2, which was not asked"
+
+
+@BOTH
+def test_one_address_is_written_in_several_ways(sample, kind):
+    ping = parse_ping(sample(kind, "ping6"))
+    assert ping.answers_of("FD10:0::0:1") == ping
+
+
+@BOTH
+def test_who_is_answered_by_another_as_well_has_no_answer_of_its_own(sample, kind):
+    ping = parse_ping(sample(kind, "ping-duplicate"))
+    assert not ping.answers_of("10.9.0.2").all_answered
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

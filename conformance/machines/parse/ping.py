@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
 _REPLY = re.compile(
     r"^\d+ bytes from (?:\S+ \()?(?P<source>[0-9a-fA-F.:]+?)\)?: (?:icmp_)?seq=(?P<seq>\d+)(?: ttl=(?P<ttl>\d+))?.*?"
@@ -48,9 +49,24 @@ class Ping:
             text += f", {self.duplicates} duplicates"
         return text + (f": {'; '.join(dict.fromkeys(self.problems))}" if self.problems else "")
 
+    def answers_of(self, address: str) -> Ping:
+        """The same as far as ``address`` itself answered: a reply from any other source takes one from ``received``."""
+        own = tuple(source for source in self.replies_from if _is(source, address))
+        others = [source for source in self.replies_from if not _is(source, address)]
+        said = tuple(f"reply from {source}, which was not asked" for source in others)
+        received = max(self.received - len(others), 0)
+        return replace(self, received=received, replies_from=own, problems=(*self.problems, *said))
+
     def fragmented(self) -> Ping:
         """The same attempt when the guest had to cut its packets: none of the size asked for left it."""
         return replace(self, received=0, too_long=True, problems=(*self.problems, "cut into fragments by the guest"))
+
+
+def _is(source: str, address: str) -> bool:
+    try:
+        return ip_address(source) == ip_address(address)
+    except ValueError:  # a name, or half an address: not what was asked
+        return False
 
 
 def parse_ping(text: str) -> Ping:
