@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lab.config import UNDERLAY_SUBNETS
 from lab.faults.frames import Wire, frames
 from lab.faults.isolation import join_one_way, join_routers
 from lab.faults.registry import fault
@@ -272,6 +273,20 @@ EGRESS_AT_ONE_NODE = fault(
 def _not_there(wire: Wire) -> Iterable[str]:
     if wire.node == "worker-1":
         yield "ip daddr 203.0.113.10 drop"
+
+
+NO_SESSIONS_OUT = fault(
+    "egress-for-pings-alone",
+    "of what machines send out of the cluster, only pings get there",
+    "primary-l2/egress",
+    message=r"(tcp|udp) \S+ .*-> the outside host .*: not reached",
+    run_options=SOON,
+)
+
+
+@frames(NO_SESSIONS_OUT)
+def _pings_alone(wire: Wire) -> Iterable[str]:
+    yield f'iifname "{wire.tap}" ip daddr {UNDERLAY_SUBNETS[0]} meta l4proto {{ tcp, udp }} drop'
 
 
 PUBLISHED = fault(

@@ -3,8 +3,9 @@
 import pytest
 
 from conformance import verifies
+from conformance.evidence import note
 from conformance.kube.manifests import GROUP_LABEL
-from conformance.traffic import assert_resolves, assert_vouched_for
+from conformance.traffic import assert_reaches, assert_resolves, assert_vouched_for, reach
 
 pytestmark = pytest.mark.xdist_group("primary-l2")
 
@@ -25,7 +26,25 @@ def test_names_of_services_and_external_names_resolve(red, run, outside):
     assert_resolves(machine, run.outside_name, [outside])
 
 
+@pytest.fixture(scope="module")
+def ways_out(run, outside_host, strangers):
+    """Protocols by which a pod of the default network reaches a listener beyond the cluster: the world lets them pass.
+
+    Without ``--outside-shell`` the listener would be on the machine of whoever runs this, who did not ask for one.
+    """
+    if run.outside_shell is None:
+        note("sessions out of the cluster were not tried: no --outside-shell names a host that may listen")
+        return []
+    seen = {protocol: reach(strangers[0], outside_host, protocol) for protocol in ("tcp", "udp")}
+    for protocol, baseline in seen.items():
+        if not baseline:
+            note(f"{protocol} to {outside_host} was not tried: nor does {strangers[0]} reach it: {baseline.why}")
+    return [protocol for protocol, baseline in seen.items() if baseline]
+
+
 @verifies("primary-l2/egress")
-def test_the_vm_reaches_an_address_outside_the_cluster(red, outside):
+def test_the_vm_reaches_an_address_outside_the_cluster(red, outside, outside_host, ways_out):
     for machine in red.one_on_each_node():
         machine.guest.must_reach_address(outside)
+        for protocol in ways_out:
+            assert_reaches(machine, outside_host, protocol)
