@@ -132,6 +132,7 @@ UDP_LOST_BY_MOVE = fault(
     "datagrams-lost-after-migration",
     "a machine that has moved gets no datagrams",
     "primary-cudn/cross-namespace-after-migration",
+    "persistence/live-migration-keeps-address",
     message=r"udp \S+ .*-> \S+ .*: not reached",
     run_options=("--timeout", "reach=4"),
 )

@@ -145,10 +145,24 @@ ANY_ADDRESS = fault(
     message=r"\S+ learned \S+ from \S+|\S+ -> \S+: \d+ packets from \S+ arrive",
 )
 
+UNSECURED_THERE = fault(
+    "no-port-security-on-one-node",
+    "ports of one node let every source address and MAC through",
+    "primary-l2/spoofing-prevented",
+    message=r"\S+ -> \S+: \d+ packets in frames with a foreign MAC arrive",
+    run_options=("-k", "foreign_mac"),
+)
+
 
 @NO_PORT_SECURITY.at("nb.Logical_Switch_Port")
 def _unsecured(columns: Object, **_: object) -> Object:
     return {**columns, "port_security": []} if columns.get("port_security") else columns
+
+
+@UNSECURED_THERE.at("nb.Logical_Switch_Port")
+def _unsecured_there(columns: Object, **_: object) -> Object:
+    there = columns.get("options", {}).get("requested-chassis") == "worker-2"
+    return _unsecured(columns) if there else columns
 
 
 @ANY_ADDRESS.at("nb.Logical_Switch_Port")

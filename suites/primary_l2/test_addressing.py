@@ -25,20 +25,20 @@ def test_everyone_agrees_on_an_address_of_the_subnet(red):
 
 @verifies("primary-l2/address-by-dhcp")
 def test_the_guest_is_configured_by_dhcp(red, cluster):
-    machine = red.any()
-    attachment = machine.pod.primary_network
-    guest = machine.guest
+    network = red.tenant.network
+    for machine in red.one_on_each_node():
+        guest, attachment = machine.guest, machine.pod.primary_network
+        lease, routers, mtu = guest.dhcp_lease(), guest.gateways(), guest.nic().mtu
 
-    lease = guest.dhcp_lease()
-    assert lease.address == machine.address, f"{machine}: DHCP offers {lease.address}, its address is {machine.address}"
-    assert guest.gateways() == attachment.gateways, (
-        f"{machine}: routers {guest.gateways()}, expected {attachment.gateways}"
-    )
-    assert cluster.dns_address in guest.dns_servers(), (
-        f"{machine}: DNS {guest.dns_servers()}, not {cluster.dns_address}"
-    )
-    assert guest.nic().mtu == red.tenant.network.mtu, f"{machine}: MTU {guest.nic().mtu}, not {red.tenant.network.mtu}"
-    guest.must_reach_address(attachment.gateways[0])
+        assert lease.address == machine.address, (
+            f"{machine}: DHCP offers {lease.address}, its address is {machine.address}"
+        )
+        assert routers == attachment.gateways, f"{machine}: routers {routers}, expected {attachment.gateways}"
+        assert cluster.dns_address in guest.dns_servers(), (
+            f"{machine}: DNS {guest.dns_servers()}, not {cluster.dns_address}"
+        )
+        assert mtu == network.mtu, f"{machine}: MTU {mtu}, not {network.mtu}"
+        guest.must_reach_address(attachment.gateways[0])
 
 
 @verifies("primary-l2/replaces-pod-network")

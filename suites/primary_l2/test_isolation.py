@@ -27,9 +27,16 @@ def test_tenants_with_one_subnet_reach_only_their_own_peer(twins):
     assert_matrix([*cells(first, first, EVERY_WAY, True), *cells(second, second, EVERY_WAY, True)], "one subnet twice")
 
 
-@verifies("primary-l2/spoofing-prevented")
-def test_packets_with_a_foreign_source_address_are_dropped(red):
+@pytest.fixture(params=["forth", "back"])
+def spoofer(red, request):
+    """Who sends what is not its own, and to whom: each node's ports are guarded by that node."""
     client, server = red.on_different_nodes()
+    return (client, server) if request.param == "forth" else (server, client)
+
+
+@verifies("primary-l2/spoofing-prevented")
+def test_packets_with_a_foreign_source_address_are_dropped(red, spoofer):
+    client, server = spoofer
     foreign = red.tenant.subnet.address(-2)
 
     client.guest.must_reach_address(server.address)
@@ -43,8 +50,8 @@ def test_packets_with_a_foreign_source_address_are_dropped(red):
 
 
 @verifies("primary-l2/spoofing-prevented")
-def test_frames_with_a_foreign_mac_are_dropped(red):
-    client, server = red.on_different_nodes()
+def test_frames_with_a_foreign_mac_are_dropped(spoofer):
+    client, server = spoofer
 
     client.guest.must_reach_address(server.address)
     # Answers go to the MAC that the network knows, and never come: what counts is what the server gets.

@@ -20,10 +20,10 @@ def test_the_api_and_dns_answer(red, cluster):
 
 @verifies("primary-l2/dns-services-and-external")
 def test_names_of_services_and_external_names_resolve(red, run, outside):
-    machine = red.any()
     service = red.tenant.service("named", {GROUP_LABEL: "pair"})
-    assert_resolves(machine, service.dns_name, [service.address])
-    assert_resolves(machine, run.outside_name, [outside])
+    for machine in red.one_on_each_node():
+        assert_resolves(machine, service.dns_name, [service.address])
+        assert_resolves(machine, run.outside_name, [outside])
 
 
 @pytest.fixture(scope="module")
