@@ -20,14 +20,19 @@ def served(tenants):
 
 @pytest.fixture(scope="package")
 def pods(served, tenants):
-    """A pod of the VMs' network, one of another network, one of the default network; not awaited."""
+    """A pod of the VMs' network; of another network, and of the default one, pods on different nodes; not awaited."""
     other, default = tenants.primary_layer2("other"), tenants.without_label("default")
     return SimpleNamespace(
         near=served.tenant.pod("near"),
-        other=other.pod("other", labels={"app": "other"}),
-        default=default.pod("default", labels={"app": "default"}),
+        other=labelled(other, "other"),
+        default=labelled(default, "default"),
         tenants=SimpleNamespace(other=other, default=default),
     )
+
+
+def labelled(tenant, name):
+    """Two pods on different nodes, with the name as their label ``app``."""
+    return [tenant.pod(f"{name}-{each}", labels={"app": name}, apart_from=name) for each in ("a", "b")]
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -36,7 +41,7 @@ def _all_ready(request):
     needed = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     machines = request.getfixturevalue("served") if "served" in needed else ()
     pods = request.getfixturevalue("pods") if "pods" in needed else None
-    beside = (pods.near, pods.other, pods.default) if pods else ()
+    beside = (pods.near, *pods.other, *pods.default) if pods else ()
     side_by_side([*(machine.wait_ready for machine in machines), *(pod.wait_running for pod in beside)])
 
 

@@ -39,15 +39,14 @@ def test_requests_spread_over_all_vms(served, pods, everyone):
 
 @verifies("services/cluster-ip-isolated")
 def test_services_of_one_network_are_not_reachable_from_another(served, pods, everyone):
-    first, second = served
+    other = pods.tenants.other.service("other", {"app": "other"})
+    default = pods.tenants.default.service("default", {"app": "default"})
     homes = {
-        everyone.in_the_cluster(*served, target=PORT): (first, second, pods.near),
-        pods.tenants.other.service("other", {"app": "other"}).in_the_cluster(pods.other, target=PORT): (pods.other,),
-        pods.tenants.default.service("default", {"app": "default"}).in_the_cluster(pods.default, target=PORT): (
-            pods.default,
-        ),
+        everyone.in_the_cluster(*served, target=PORT): [*served, pods.near],
+        other.in_the_cluster(*pods.other, target=PORT): pods.other,
+        default.in_the_cluster(*pods.default, target=PORT): pods.default,
     }
-    clients = [first, second, pods.near, pods.other, pods.default]
+    clients = [*served, pods.near, *pods.other, *pods.default]
     assert_matrix(
         cells(clients, homes, WAYS, lambda client, service, _: client in homes[service]), "services of three networks"
     )
