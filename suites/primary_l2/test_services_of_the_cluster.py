@@ -32,8 +32,8 @@ def ways_out(run, outside_host, strangers):
 
     Without ``--outside-shell`` the listener would be on the machine of whoever runs this, who did not ask for one.
     """
-    if run.outside_shell is None:
-        note("sessions out of the cluster were not tried: no --outside-shell names a host that may listen")
+    if run.outside_shell is None or not outside_host.address:
+        note("sessions out of the cluster were not tried: no --outside-shell names a host that knows its address")
         return []
     seen = {protocol: reach(strangers[0], outside_host, protocol) for protocol in ("tcp", "udp")}
     for protocol, baseline in seen.items():
