@@ -141,8 +141,7 @@ def test_both_addresses_move_with_the_machine(dual):
 
     assert move.target != move.source
     assert addresses(server, network) == before, f"{server} had {before}, now {server.guest.nic().addresses}"
-    for address in before:
-        client.guest.must_reach_address(address)
+    reach_each_other(network, client, server)
 
 
 @verifies("primary-l2/dual-stack")
