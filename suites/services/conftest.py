@@ -24,15 +24,15 @@ def pods(served, tenants):
     other, default = tenants.primary_layer2("other"), tenants.without_label("default")
     return SimpleNamespace(
         near=served.tenant.pod("near"),
-        other=labelled(other, "other"),
-        default=labelled(default, "default"),
+        other=group(other, "other"),
+        default=group(default, "default"),
         tenants=SimpleNamespace(other=other, default=default),
     )
 
 
-def labelled(tenant, name):
-    """Two pods on different nodes, with the name as their label ``app``."""
-    return [tenant.pod(f"{name}-{each}", labels={"app": name}, apart_from=name) for each in ("a", "b")]
+def group(tenant, name):
+    """Two pods on different nodes, which services select by the name of their group."""
+    return [tenant.pod(f"{name}-{each}", apart_from=name) for each in ("a", "b")]
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from conformance import verifies
+from conformance.kube.manifests import GROUP_LABEL
 from conformance.traffic import Cell, assert_matrix, cells, matrix, stream, tcp, udp
 from conformance.traffic.probe import PORT
 from suites.services.conftest import STREAM_TARGET
@@ -39,8 +40,8 @@ def test_requests_spread_over_all_vms(served, pods, everyone):
 
 @verifies("services/cluster-ip-isolated")
 def test_services_of_one_network_are_not_reachable_from_another(served, pods, everyone):
-    other = pods.tenants.other.service("other", {"app": "other"})
-    default = pods.tenants.default.service("default", {"app": "default"})
+    other = pods.tenants.other.service("other", {GROUP_LABEL: "other"})
+    default = pods.tenants.default.service("default", {GROUP_LABEL: "default"})
     homes = {
         everyone.in_the_cluster(*served, target=PORT): [*served, pods.near],
         other.in_the_cluster(*pods.other, target=PORT): pods.other,
