@@ -28,8 +28,9 @@ def test_names_of_services_and_external_names_resolve(red, run, outside):
 
 @pytest.fixture(scope="module")
 def ways_out(request, run):
-    """A host beyond the cluster, with each protocol by which a pod of the default network reaches a listener there.
+    """Hosts beyond the cluster that a pod of the default network reaches by TCP: one, or none.
 
+    Not by UDP: a host with several addresses may answer a datagram from another than was asked.
     Without ``--outside-shell`` the listener would be on the machine of whoever runs this, who did not ask for one.
     """
     if run.outside_shell is None:
@@ -39,16 +40,15 @@ def ways_out(request, run):
     if not host.address:
         note(f"sessions out of the cluster were not tried: {host} does not tell its address; it needs `ip`")
         return []
-    seen = {protocol: reach(client, host, protocol) for protocol in ("tcp", "udp")}
-    for protocol, baseline in seen.items():
-        if not baseline:
-            note(f"{protocol} to {host} was not tried: nor does {client} reach it: {baseline.why}")
-    return [(host, protocol) for protocol, baseline in seen.items() if baseline]
+    baseline = reach(client, host, "tcp")
+    if not baseline:
+        note(f"sessions to {host} were not tried: nor does {client} reach it: {baseline.why}")
+    return [host] if baseline else []
 
 
 @verifies("primary-l2/egress")
 def test_the_vm_reaches_an_address_outside_the_cluster(red, outside, ways_out):
     for machine in red.one_on_each_node():
         machine.guest.must_reach_address(outside)
-        for host, protocol in ways_out:
-            assert_reaches(machine, host, protocol)
+        for host in ways_out:
+            assert_reaches(machine, host, "tcp")
