@@ -37,7 +37,7 @@ async def renew_node(config: LabConfig, processes: Processes, fabric: Fabric, no
     await processes.end([controller])
     await processes.restart(switch)
     await ports.commit_without_nat()
-    await asyncio.gather(processes.restart(controller), fabric.readdress(node))
+    await asyncio.gather(processes.restart(controller), fabric.resettle(node))
     northbound = Northbound(config.northbound, Faults(config.state))
     try:
         await northbound.sync()
