@@ -14,7 +14,7 @@ from typing import Any
 
 from conformance.features.model import FeatureSet
 from conformance.limits import Limits
-from conformance.options import limits, timeouts
+from conformance.options import limits, on_failure, timeouts
 from conformance.timeouts import Timeouts
 
 PASSWORD_VARIABLE = "UDN_GUEST_PASSWORD"
@@ -65,6 +65,7 @@ class RunContext:
     outside: str | None = None
     outside_name: str | None = None
     outside_shell: str | None = None
+    on_failure: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keep: bool = False
     baseline: str | None = None
 
@@ -138,6 +139,7 @@ def build(values: argparse.Namespace, shared: Shared, base: Path) -> RunContext:
         outside=values.udn_outside,
         outside_name=values.udn_outside_name,
         outside_shell=values.udn_outside_shell,
+        on_failure=on_failure(values),
         keep=values.udn_keep,
         baseline=values.udn_baseline,
     )

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from conformance.catalog.loader import catalog
+from conformance.evidence.on_failure import parse
 from conformance.features.vocabulary import feature_names
 from conformance.limits import Limits, UnknownLimit
 from conformance.naming import unknown
@@ -74,6 +75,11 @@ OPTIONS: tuple[Option, ...] = (
         "as 'ssh bastion sh' (default: this machine, if it reaches them)",
     ),
     _many(
+        "--on-failure",
+        "NAME=COMMAND",
+        "keep what a command prints with each test that fails, such as 'fabric=ssh spine1 show mac' (repeatable)",
+    ),
+    _many(
         "--feature", "NAME=yes|no", "say that the cluster has a feature or not, instead of detecting it (repeatable)"
     ),
     _switch(
@@ -129,6 +135,7 @@ def check(values: argparse.Namespace) -> None:
     overrides(values)
     timeouts(values)
     limits(values)
+    on_failure(values)
 
 
 def _is_address(text: str) -> bool:
@@ -190,6 +197,14 @@ def limits(values: argparse.Namespace) -> Limits:
         return Limits.load(values.udn_limit)
     except UnknownLimit as error:
         raise UsageProblem(str(error)) from error
+
+
+def on_failure(values: argparse.Namespace) -> dict[str, tuple[str, ...]]:
+    """The commands to be asked about a failure, by name; raises UsageProblem."""
+    try:
+        return dict(parse(text) for text in values.udn_on_failure)
+    except ValueError as error:
+        raise UsageProblem(f"--on-failure: {error}") from None
 
 
 def merge(values: argparse.Namespace, arguments: Sequence[str]) -> None:

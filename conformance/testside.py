@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import allure_commons
@@ -18,6 +19,7 @@ from conformance.catalog.verifies import MARKER
 from conformance.context import RunContext
 from conformance.evidence.allure import AllureSteps
 from conformance.evidence.folder import TestFolder, slug
+from conformance.evidence.on_failure import answer
 from conformance.evidence.recorder import RECORDER, TEXT, attach
 from conformance.evidence.redaction import REDACTOR
 from conformance.evidence.snapshot import SNAPSHOTS, connect
@@ -94,6 +96,12 @@ class TestSide:
         if left:
             items[:] = kept
             self.config.hook.pytest_deselected(items=left)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """Have snapshots ask the user's commands, too."""
+        for name, command in self._run.on_failure.items():
+            SNAPSHOTS.add_source(name, partial(answer, command))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -150,6 +150,16 @@ def kubeconfig(name: Name = "default") -> None:
     print(_present(name).kubeconfig)
 
 
+@app.command(epilog=EXIT_CODES)
+def switches(name: Name = "default") -> None:
+    """Print what the nodes' switches remember, track and count, and what they last wrote to their logs."""
+    config = _present(name)
+    from lab.fabric.inspection import inspect
+
+    for node in config.nodes:
+        print(inspect(config, node.name))
+
+
 @app.command("upgrade", epilog=EXIT_CODES)
 def play_upgrade(name: Name = "default") -> None:
     """Play an upgrade: restart control plane and each node's OVS and ovn-controller, then move every machine."""

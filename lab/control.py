@@ -92,6 +92,8 @@ def run_options(config: LabConfig) -> list[str]:
     options += ["--outside", OUTSIDE_HOSTS[0], "--outside-name", OUTSIDE_NAME]
     options += ["--outside-shell", shlex.join(netns.command(config.netns("out"), ["sh"]))]
     options += ["--feature", "load-balancer=yes"]
+    look = [sys.executable, "-m", "lab", "switches", "--name", config.name]
+    options += ["--on-failure", f"the nodes' switches={shlex.join(look)}"]
     if shutil.which("virtctl") is None:
         options += ["--virtctl", str(Path(sys.executable).with_name("lab-virtctl"))]
     return options

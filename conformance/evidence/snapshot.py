@@ -92,6 +92,10 @@ class Snapshots:
         if tasks:
             _run(tasks, seconds)
 
+    def take_at_once(self) -> None:
+        """Attach what belongs to no namespace, before the test that fails lets go of what it has set up."""
+        self.take(None, (), 0.0)
+
 
 SNAPSHOTS = Snapshots()
 

@@ -205,6 +205,10 @@ class Tenant:
             self.api.create(manifest)
         try:
             yield
+        except Exception:
+            # What it does to packets is to be seen only while it is there.
+            SNAPSHOTS.take_at_once()
+            raise
         finally:
             with step(f"delete NetworkPolicy {self.namespace}/{name}"):
                 self.api.delete(NETWORK_POLICIES, name, self.namespace)

@@ -120,6 +120,20 @@ def test_up_and_up_again(lab):
     assert {"supervisor", "apiserver", "controllers", "nodes", "ovn-northd", "ovs-vswitchd-worker-1"} <= named
 
 
+def test_switches_tell_what_they_remember(lab):
+    lab.up()
+    told = command("switches", "--name", lab.name)
+    assert told.returncode == 0, told.stderr
+    for node in ("control-plane", "worker-1"):
+        for title in (
+            "dpctl/dump-flows --names",
+            "dpctl/dump-conntrack",
+            f"ovs-vswitchd-{node}.log, the last 50 lines",
+        ):
+            assert f"\n# {node}: {title}\n" in f"\n{told.stdout}"
+    assert "not had" not in told.stdout
+
+
 def test_second_lab_comes_and_goes_beside_the_first(lab, other):
     first, second = lab.up(), other.up()
     assert first["kubeconfig"] != second["kubeconfig"]

@@ -22,6 +22,7 @@ GOOD = "@verifies('primary-l2/mtu')\ndef test_mtu():\n    pass\n"
         (("--lab",), "--lab and --kubeconfig exclude each other"),
         (("--run-id", "Not A Label"), "must be lower-case letters"),
         (("--limit", "migration-silense=1"), "migration-silence"),
+        (("--on-failure", "show mac"), "say NAME=COMMAND"),
     ],
 )
 def test_options_that_cannot_be_meant(arguments: tuple[str, ...], said: str, in_process: InProcess) -> None:

@@ -181,3 +181,20 @@ def test_a_reason_keeps_its_middle(suites: Suites) -> None:
     assert reason.startswith("from here on and on and")
     assert "..." not in reason
     assert reason.endswith("to there; assert 15 < 2")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_commands_are_asked_about_a_failure_alone(suites: Suites, workers: tuple[str, ...]) -> None:
+    suites.write(
+        "test_all.py",
+        "@verifies('primary-l2/mtu')\ndef test_fails():\n    assert False\n"
+        "@verifies('primary-l2/same-node')\ndef test_passes():\n    pass\n",
+    )
+    asked = ("--on-failure", "switch of worker-1=echo 12 flows", "--on-failure", "spine=no-such-command")
+    result = suites.run(*asked, *workers)
+    assert result.status == 1
+    (test,) = result.requirement("primary-l2/mtu")["tests"]
+    (kept,) = [file for file in test["evidence"] if "switch-of-worker-1" in file]
+    assert (result.out / kept).read_text() == "12 flows\n"
+    assert any("snapshot: spine: FileNotFoundError" in note for note in test["notes"])
+    assert not (result.out / "evidence" / "test-all-py-test-passes").exists()
