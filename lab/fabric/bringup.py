@@ -134,6 +134,7 @@ class Fabric:
         routers = [f"{router}/{ip_network(subnet).prefixlen}" for router, subnet in places]
         hosts = [f"{host}/{ip_address(host).max_prefixlen}" for host in OUTSIDE_HOSTS]
         links.configure(out, "eth0", *config.of_its_families(routers))
+        links.speak_as(out, "eth0", GATEWAY_SUBNETS[0], UNDERLAY_ROUTERS[0])
         links.configure(out, "lo", *config.of_its_families(hosts))
         links.route_for_others(out)
         for number, node in enumerate(config.nodes):
@@ -158,7 +159,8 @@ class Fabric:
         self.central.set()
         await self._daemon("ovn-northd", daemons.northd(directory), directory)
         out = self._config.netns("out")
-        await self._processes.start("outside", [sys.executable, "-m", "lab.fabric.outside"], netns=out)
+        hosts = self._config.of_its_families(OUTSIDE_HOSTS)
+        await self._processes.start("outside", [sys.executable, "-m", "lab.fabric.outside", *hosts], netns=out)
         await self._processes.start("outside-dns", dns.outside_server(), netns=out)
 
     async def _start_node(self, node: Node, template: Path) -> None:

@@ -96,6 +96,12 @@ def route(namespace: str, destination: str, gateway: str) -> None:
         ip.route("replace", dst=destination, gateway=gateway)
 
 
+def speak_as(namespace: str, interface: str, destination: str, address: str) -> None:
+    """Have what the namespace says to its neighbours of a network come from one of its addresses in another."""
+    with netns.entered(namespace), IPRoute() as ip:
+        ip.route("replace", dst=destination, oif=_index(ip, interface), prefsrc=address, scope="link", proto="kernel")
+
+
 def route_for_others(namespace: str) -> None:
     """Have the namespace forward packets, tell nobody of a shorter way, and everybody where there is none."""
     with netns.entered(namespace):

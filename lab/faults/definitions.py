@@ -21,6 +21,7 @@ THEMES = (
     "addresses",
     "api_rules",
     "cluster_networks",
+    "egress",
     "families",
     "isolation",
     "layer3",

@@ -1,11 +1,10 @@
-"""Faults of services, of names, and of the ways out of a network and into it."""
+"""Faults of services and of names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lab.config import UNDERLAY_SUBNETS
 from lab.faults.frames import Wire, frames
 from lab.faults.isolation import join_one_way, join_routers
 from lab.faults.registry import fault
@@ -244,49 +243,6 @@ EXTERNAL_ELSEWHERE = fault(
 @EXTERNAL_ELSEWHERE.at("dns.service")
 def _elsewhere(records: Object, **_: object) -> Object:
     return {**records, "outside.example": ("192.0.2.1",)}
-
-
-NO_SNAT = fault(
-    "egress-without-nat",
-    "packets leave a network with addresses to which nobody can reply",
-    "primary-l2/egress",
-    message=r"icmp \S+ -> 203\.0\.113\.10: .* within",
-    run_options=SOON,
-)
-
-
-@NO_SNAT.at("nb.NAT")
-def _nobodys(columns: Object, network: str, **_: object) -> Object:
-    return columns if network == "default" else {**columns, "logical_ip": "192.0.2.0/24"}
-
-
-EGRESS_AT_ONE_NODE = fault(
-    "egress-from-one-node",
-    "what runs on one of the nodes does not get out of the cluster",
-    "primary-l2/egress",
-    message=r"icmp \S+ -> 203\.0\.113\.10: .* within",
-    run_options=SOON,
-)
-
-
-@frames(EGRESS_AT_ONE_NODE)
-def _not_there(wire: Wire) -> Iterable[str]:
-    if wire.node == "worker-1":
-        yield "ip daddr 203.0.113.10 drop"
-
-
-NO_SESSIONS_OUT = fault(
-    "egress-for-pings-alone",
-    "of what machines send out of the cluster, only pings get there",
-    "primary-l2/egress",
-    message=r"(tcp|udp) \S+ .*-> the outside host .*: not reached",
-    run_options=SOON,
-)
-
-
-@frames(NO_SESSIONS_OUT)
-def _pings_alone(wire: Wire) -> Iterable[str]:
-    yield f'iifname "{wire.tap}" ip daddr {UNDERLAY_SUBNETS[0]} meta l4proto {{ tcp, udp }} drop'
 
 
 PUBLISHED = fault(

@@ -28,9 +28,8 @@ def test_names_of_services_and_external_names_resolve(red, run, outside):
 
 @pytest.fixture(scope="module")
 def ways_out(request, run):
-    """Hosts beyond the cluster that a pod of the default network reaches by TCP: one, or none.
+    """A host beyond the cluster with each of TCP and UDP by which a pod of the default network reaches it.
 
-    Not by UDP: a host with several addresses may answer a datagram from another than was asked.
     Without ``--outside-shell`` the listener would be on the machine of whoever runs this, who did not ask for one.
     """
     if run.outside_shell is None:
@@ -40,15 +39,19 @@ def ways_out(request, run):
     if not host.address:
         note(f"sessions out of the cluster were not tried: {host} does not tell its address; it needs `ip`")
         return []
-    baseline = reach(client, host, "tcp")
-    if not baseline:
-        note(f"sessions to {host} were not tried: nor does {client} reach it: {baseline.why}")
-    return [host] if baseline else []
+    ways = []
+    for protocol in ("tcp", "udp"):
+        baseline = reach(client, host, protocol)
+        if baseline:
+            ways.append((host, protocol))
+        else:
+            note(f"{protocol} to {host} was not tried: nor does {client} reach it: {baseline.why}")
+    return ways
 
 
 @verifies("primary-l2/egress")
 def test_the_vm_reaches_an_address_outside_the_cluster(red, outside, ways_out):
     for machine in red.one_on_each_node():
         machine.guest.must_reach_address(outside)
-        for host in ways_out:
-            assert_reaches(machine, host, "tcp")
+        for host, protocol in ways_out:
+            assert_reaches(machine, host, protocol)
