@@ -211,7 +211,9 @@ def clean(
         raise Problem("\n".join(problems), 1)
 
 
-@app.command("lab", context_settings=PASSED_ON, help="Bring the lab up or down: up | down | status | kubeconfig.")
+@app.command(
+    "lab", context_settings=PASSED_ON, help="Bring the lab up or down: up | down | status | switches | kubeconfig."
+)
 def lab(context: typer.Context) -> None:
     """Pass everything on to ``python -m lab``."""
     raise typer.Exit(subprocess.run(command(context.args), check=False).returncode)
