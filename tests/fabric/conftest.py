@@ -148,7 +148,7 @@ class Bench:
         shutil.rmtree(self.config.state, ignore_errors=True)
 
     def workload(self, network: str, node: str, ip: str, **port: Any) -> Workload:
-        """A workload at a node, its port up; configured by hand unless it asks for DHCP."""
+        """A workload at a node, its port up and known at every node; configured by hand unless it asks for DHCP."""
         # The fabric is one for all files of tests: two workloads with one address answer for each other.
         assert not ip or (network, ip) not in self._given, f"{ip} is given already on {network}"
         self._given.add((network, ip))
@@ -163,6 +163,8 @@ class Bench:
         self.run(self.northbound.ensure_port(replace(wanted, **port)))
         self.run(NodeSwitch(self.config, node).plug(interface, made.port))
         self.run(self.northbound.wait_port_up(made.port, node))
+        # Its own node may be ahead of the others, which would drop what is sent to it.
+        self.run(self.northbound.sync())
         if not port.get("dhcp"):
             links.configure(namespace, "eth0", f"{ip}/24", mtu=1400)
         return made
