@@ -201,10 +201,16 @@ def limits(values: argparse.Namespace) -> Limits:
 
 def on_failure(values: argparse.Namespace) -> dict[str, tuple[str, ...]]:
     """The commands to be asked about a failure, by name; raises UsageProblem."""
-    try:
-        return dict(parse(text) for text in values.udn_on_failure)
-    except ValueError as error:
-        raise UsageProblem(f"--on-failure: {error}") from None
+    commands: dict[str, tuple[str, ...]] = {}
+    for text in values.udn_on_failure:
+        try:
+            name, command = parse(text)
+        except ValueError as error:
+            raise UsageProblem(f"--on-failure: {error}") from None
+        if name in commands:
+            raise UsageProblem(f"--on-failure: there are two commands named {name!r}: what they print is kept by name")
+        commands[name] = command
+    return commands
 
 
 def merge(values: argparse.Namespace, arguments: Sequence[str]) -> None:

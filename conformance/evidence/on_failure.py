@@ -13,7 +13,10 @@ SECONDS = 30.0
 def parse(text: str) -> tuple[str, tuple[str, ...]]:
     """``NAME=COMMAND`` as its name and its words; ``ValueError`` if it is not that."""
     name, _, command = text.partition("=")
-    words = tuple(shlex.split(command))
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
     if not name.strip() or not words:
         raise ValueError(f"say NAME=COMMAND, not {text!r}")
     return name.strip(), words

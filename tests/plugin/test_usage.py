@@ -23,6 +23,8 @@ GOOD = "@verifies('primary-l2/mtu')\ndef test_mtu():\n    pass\n"
         (("--run-id", "Not A Label"), "must be lower-case letters"),
         (("--limit", "migration-silense=1"), "migration-silence"),
         (("--on-failure", "show mac"), "say NAME=COMMAND"),
+        (("--on-failure", "mac=show 'mac"), '"mac=show \'mac": No closing quotation'),
+        (("--on-failure", "mac=one", "--on-failure", "mac=other"), "two commands named 'mac'"),
     ],
 )
 def test_options_that_cannot_be_meant(arguments: tuple[str, ...], said: str, in_process: InProcess) -> None:
