@@ -47,10 +47,10 @@ with socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGR
 """
 _ASK = """
 import socket, sys
-kind, address = sys.argv[1:]
+kind, address, port = sys.argv[1:]
 with socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as client:
     client.settimeout(10)
-    client.connect((address, 5000))
+    client.connect((address, int(port)))
     client.send(b"who?")
     print(client.recv(100).decode(), end="")
 """
@@ -88,9 +88,13 @@ class Workload:
             assert server.stdout is not None
             try:
                 assert server.stdout.readline() == "listening\n"
-                return self.run(sys.executable, "-c", _ASK, kind, other.ip).stdout
+                return self.asks_at(other.ip, 5000, kind)
             finally:
                 server.kill()
+
+    def asks_at(self, address: str, port: int, kind: str) -> str:
+        """What is answered at a port by TCP or UDP; nothing after ten seconds."""
+        return self.run(sys.executable, "-c", _ASK, kind, address, str(port)).stdout
 
 
 class Bench:

@@ -8,11 +8,12 @@ import pytest
 
 from lab import netns
 from lab.fabric import links
+from lab.fabric.daemons import control
 
 pytestmark = pytest.mark.lab
 BRIDGE = "br-trial"
 ENDS = ("near", "far", "away")
-ONE, OTHER, THIRD = "10.1.2.2", "10.1.0.2", "10.3.0.2"
+IN_NARROW, IN_WIDE, ELSEWHERE = "10.1.2.2", "10.1.0.2", "10.3.0.2"
 NARROW, WIDE = "in_port=near,ip,nw_dst=10.1.2.0/24", "in_port=near,ip,nw_dst=10.1.0.0/16"
 
 
@@ -32,7 +33,9 @@ class Trial:
             links.create_cable((self._space, end), (name, "eth0"))
             self._vsctl("add-port", BRIDGE, end)
         links.configure(self.workloads["near"], "eth0", "10.1.0.1/16", "10.3.0.1/16")
-        links.configure(self.workloads["far"], "eth0", *(f"{address}/16" for address in (ONE, OTHER, THIRD)))
+        links.configure(
+            self.workloads["far"], "eth0", *(f"{address}/16" for address in (IN_NARROW, IN_WIDE, ELSEWHERE))
+        )
 
     def down(self):
         self._vsctl("del-br", BRIDGE)
@@ -49,7 +52,7 @@ class Trial:
         socket = f"unix:{self._directory}/{BRIDGE}.mgmt"
         table = "\n".join([*always, f"{matching},actions=output:{end}"])
         subprocess.run(["ovs-ofctl", "--bundle", "replace-flows", socket, "-"], input=table, text=True, check=True)
-        subprocess.run(["ovs-appctl", "-t", f"{self._directory}/ovs-vswitchd.ctl", "revalidator/wait"], check=True)
+        control(self._directory / "ovs-vswitchd.ctl", "revalidator/wait")
 
     def reaches(self, address):
         """Whether the workload at the far port answers the one at the near port."""
@@ -72,11 +75,14 @@ def trial(bench):
 def test_every_flow_follows_the_tables(trial):
     """OVS 3.1 takes one flow for another whose wildcards cover it, and then leaves it what it was."""
     trial.sends(NARROW, "far")
-    assert trial.reaches(THIRD)
-    assert trial.reaches(ONE)
+    # First, so that flows for as many addresses as the wide rule's are looked up before those of the narrow one.
+    assert trial.reaches(ELSEWHERE)
+    assert trial.reaches(IN_NARROW)
     trial.sends(WIDE, "away")
-    assert not trial.reaches(OTHER)
+    assert not trial.reaches(IN_WIDE)
+    # Two flows overlap now. What is to change that of the narrow rule would find the wide one's …
     trial.sends(WIDE, "far")
-    assert trial.reaches(OTHER)
+    assert trial.reaches(IN_WIDE)
+    # … which goes, and would leave the other to lead away.
     trial.sends(NARROW, "far")
-    assert trial.reaches(ONE)
+    assert trial.reaches(IN_NARROW)
