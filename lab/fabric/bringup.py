@@ -107,10 +107,10 @@ class Fabric:
                 return
 
     def _keep_flows_apart(self, node: Node) -> None:
-        """Have a node's switch remember what it did with packets of one kind only, wildcards none; raises ``OSError``.
+        """Have a node's switch remember flows without wildcards, so that none overlap; raises ``OSError``.
 
-        OVS 3.1 in user space looks up the remembered flow that it is to change by a packet. Where two with wildcards
-        cover that packet it may take the other, and what is left as it was then loses packets for as long as any come.
+        OVS 3.1.0 in user space looks up the remembered flow that it is to change by a packet of it. Where another's
+        wildcards cover that packet it may take the other, and what is left as it was loses packets while any come.
         Upstream mended it in 3.1.3 (9c600710bfa5), Debian 12 has 3.1.0.
         """
         daemons.control(self._switch(node), "upcall/disable-megaflows")
@@ -134,6 +134,7 @@ class Fabric:
         routers = [f"{router}/{ip_network(subnet).prefixlen}" for router, subnet in places]
         hosts = [f"{host}/{ip_address(host).max_prefixlen}" for host in OUTSIDE_HOSTS]
         links.configure(out, "eth0", *config.of_its_families(routers))
+        # As the nodes know it, also to networks behind their gateways: datagrams are answered from where they went.
         links.speak_as(out, "eth0", GATEWAY_SUBNETS[0], UNDERLAY_ROUTERS[0])
         links.configure(out, "lo", *config.of_its_families(hosts))
         links.route_for_others(out)

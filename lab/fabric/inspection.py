@@ -19,7 +19,7 @@ QUESTIONS = (
 )
 LOGS = ("ovs-vswitchd", "ovn-controller")
 LINES = 50
-#: What a flow without wildcards says of fields that nothing here uses.
+#: A flow without wildcards names every field, also those that are nothing.
 _NOTHING = re.compile(r"(?:skb_priority|skb_mark|ct_zone|ct_mark|ct_label|dp_hash)\(0\),|packet_type\(ns=0,id=0\),")
 
 

@@ -54,7 +54,7 @@ NO_SESSIONS_OUT = fault(
 
 @frames(NO_SESSIONS_OUT)
 def _pings_alone(wire: Wire) -> Iterable[str]:
-    yield f'iifname "{wire.tap}" ip daddr {UNDERLAY_SUBNETS[0]} meta l4proto {{ tcp, udp }} drop'
+    yield _kept_in(wire, "{ tcp, udp }")
 
 
 NO_DATAGRAMS_OUT = fault(
@@ -68,4 +68,8 @@ NO_DATAGRAMS_OUT = fault(
 
 @frames(NO_DATAGRAMS_OUT)
 def _no_datagrams(wire: Wire) -> Iterable[str]:
-    yield f'iifname "{wire.tap}" ip daddr {UNDERLAY_SUBNETS[0]} meta l4proto udp drop'
+    yield _kept_in(wire, "udp")
+
+
+def _kept_in(wire: Wire, protocols: str) -> str:
+    return f'iifname "{wire.tap}" ip daddr {UNDERLAY_SUBNETS[0]} meta l4proto {protocols} drop'
