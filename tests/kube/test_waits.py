@@ -121,6 +121,7 @@ def test_removal_is_seen(api, server):
     with ThreadPoolExecutor() as pool:
         gone = pool.submit(wait_gone, api, PODS, "a", "ns")
         while not server.watching():
+            assert not gone.done()
             threading.Event().wait(0.01)
         server.remove(PATH, "a")
         gone.result(10)
