@@ -114,13 +114,17 @@ def test_missing_program_is_named(lab, tmp_path):
         asyncio.run(run())
 
 
-def test_owned_processes_end_with_a_killed_owner(lab):
+def test_owned_processes_end_with_a_killed_owner(lab, tmp_path):
     owner = f"""
-import asyncio, pathlib, sys, tempfile
+import asyncio, pathlib, sys
 from lab.processes import Processes
 async def run():
-    owner = Processes({lab!r}, pathlib.Path(tempfile.mkdtemp()), lambda name, status: None)
-    await owner.start("child", [sys.executable, "-c", "import signal; signal.pause()"])
+    logs = pathlib.Path({str(tmp_path)!r})
+    owner = Processes({lab!r}, logs, lambda name, status: None)
+    await owner.start("child", [sys.executable, "-c", "import signal; print('up', flush=True); signal.pause()"])
+    # Before it runs its program it need not know yet with whom it ends: `lab down` finds what is left then.
+    while not (logs / "child.log").read_text():
+        await asyncio.sleep(0.01)
     print(owner.owned()[0].pid, flush=True)
     await asyncio.Event().wait()
 asyncio.run(run())
